@@ -1,0 +1,47 @@
+# The door to the project: `make help`.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+CONFIGURATION ?= debug
+SWIFT_BUILD := swift build -c $(CONFIGURATION) --explicit-target-dependency-import-check error
+BIN := .build/$(CONFIGURATION)
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: quickstart
+quickstart: deps build ## From a fresh clone to the example's page; CONTEXT=name uses your cluster (needs IMAGE= and BUILDER_IMAGE=)
+	CONTEXT='$(CONTEXT)' IMAGE='$(IMAGE)' BUILDER_IMAGE='$(BUILDER_IMAGE)' BIN='$(BIN)' scripts/quickstart
+
+.PHONY: build
+build: deps ## Build seactl and seaway (CONFIGURATION=release for use every day)
+	$(SWIFT_BUILD) --product seactl
+	$(SWIFT_BUILD) --product seaway
+
+.PHONY: test
+test: deps ## All tests, on a cluster that is brought up for them; SKIP_CLUSTER=1 leaves those on a cluster out
+	SKIP_CLUSTER='$(SKIP_CLUSTER)' FILTER='$(FILTER)' scripts/test
+
+.PHONY: check
+check: deps ## Format and import checks
+	swift format lint --strict --recursive Sources Tests config Package.swift
+	$(SWIFT_BUILD) --build-tests
+
+.PHONY: format
+format: ## Format the sources in place
+	swift format --in-place --recursive Sources Tests config Package.swift
+
+.PHONY: cluster-up cluster-down
+cluster-up: ## Bring the development cluster up
+	scripts/cluster up
+cluster-down: ## Take it down without a trace
+	scripts/cluster down
+
+.PHONY: deps
+deps: ## Install the one library that the build needs
+	@scripts/deps
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf .build

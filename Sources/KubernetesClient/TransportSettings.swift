@@ -1,0 +1,86 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOSSL
+
+/// How a cluster's configuration becomes that of an HTTP client.
+enum TransportSettings {
+    static func httpClientConfiguration(_ configuration: ClusterConfiguration) throws -> HTTPClient.Configuration {
+        guard let url = URL(string: configuration.server), let host = url.host(percentEncoded: false), !host.isEmpty,
+            url.scheme == "https" || url.scheme == "http"
+        else {
+            throw KubernetesError(
+                .configuration, "\(configuration.origin): the server '\(configuration.server)' is no http or https URL with a host")
+        }
+        var settings = HTTPClient.Configuration(
+            tlsConfiguration: try tls(configuration, certificate: configuration.credentials.clientCertificate))
+        settings.redirectConfiguration = .disallow
+        settings.httpVersion = .automatic
+        // A refused connection is told at once; whoever can wait tries again by itself.
+        settings.connectionPool.retryConnectionEstablishment = false
+        // Without h2 every watch holds a connection.
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 128
+        if let name = configuration.tlsServerName { settings.dnsOverride = [name: host] }
+        if let proxy = configuration.proxyURL { settings.proxy = try httpProxy(proxy, configuration) }
+        return settings
+    }
+
+    /// The server's URL as the HTTP client gets it. With a `tls-server-name` its host is that name, and the DNS override leads to
+    /// the real host: the client verifies the name in the URL.
+    static func baseURL(_ configuration: ClusterConfiguration) -> String {
+        guard let name = configuration.tlsServerName, var parts = URLComponents(string: configuration.server) else {
+            return configuration.server
+        }
+        parts.host = name
+        return parts.string ?? configuration.server
+    }
+
+    static func tls(
+        _ configuration: ClusterConfiguration, certificate: Credentials.ClientCertificate?
+    ) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if configuration.skipsTLSVerification {
+            tls.certificateVerification = .none
+        } else if let authority = configuration.certificateAuthority {
+            tls.trustRoots = .certificates(try certificates(authority, "certificate authority", configuration))
+        }
+        if let certificate {
+            tls.certificateChain = try certificates(certificate.chain, "client certificate", configuration).map { .certificate($0) }
+            do {
+                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: [UInt8](certificate.privateKey.exposed), format: .pem))
+            } catch {
+                throw KubernetesError(
+                    .configuration, "\(configuration.origin): the client key is no PEM private key without a passphrase")
+            }
+        }
+        return tls
+    }
+
+    private static func certificates(
+        _ pem: Data, _ what: String, _ configuration: ClusterConfiguration
+    ) throws -> [NIOSSLCertificate] {
+        let certificates = try? NIOSSLCertificate.fromPEMBytes([UInt8](pem))
+        guard let certificates, !certificates.isEmpty else {
+            throw KubernetesError(.configuration, "\(configuration.origin): the \(what) has no PEM certificate")
+        }
+        return certificates
+    }
+
+    private static func httpProxy(_ text: String, _ configuration: ClusterConfiguration) throws -> HTTPClient.Configuration.Proxy {
+        guard let url = URL(string: text), let host = url.host(percentEncoded: false) else {
+            throw KubernetesError(.configuration, "\(configuration.origin): proxy-url is no URL with a host")
+        }
+        switch url.scheme {
+        case "http":
+            let port = url.port ?? 80
+            guard let user = url.user(percentEncoded: false) else { return .server(host: host, port: port) }
+            return .server(
+                host: host, port: port,
+                authorization: .basic(username: user, password: url.password(percentEncoded: false) ?? ""))
+        case "socks5", "socks5h":
+            return .socksServer(host: host, port: url.port ?? 1080)
+        default:
+            throw KubernetesError(.configuration, "\(configuration.origin): proxy-url must begin with http:// or socks5://")
+        }
+    }
+}

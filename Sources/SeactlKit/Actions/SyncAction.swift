@@ -1,0 +1,141 @@
+import KubernetesClient
+import KubernetesModel
+import SeawayAPI
+import Source
+import Synchronization
+
+/// `seactl env sync`: scan, send, apply, wait. The order of work is the order of this file.
+struct SyncAction: Sendable {
+    var cluster: Cluster
+    var output: Output
+    var system: System
+    /// What is wanted but for the revision, which the scan finds.
+    var wanted: WantedEnvironment
+    var takeOver: Bool
+    var scan: @Sendable () async throws -> SourceScan
+    let progress = SyncProgress()
+
+    /// - Returns: the URLs that answer.
+    /// - Throws: ``CommandFailure`` and the errors of the scan and of the cluster.
+    func run() async throws -> [String] {
+        output.emit(.stage(.source, .running("scanning")))
+        async let existing = cluster.environments.get(wanted.key)
+        let scanned = try await scan()
+        for warning in scanned.warnings { output.emit(.warning("\(warning)")) }
+
+        var wanted = wanted
+        wanted.spec.revision = scanned.tree.revision.hex
+        let present = try await existing
+        switch SyncDecision.make(existing: present, wanted: wanted, takeOver: takeOver) {
+        case .refuse(let failure):
+            throw failure
+        case .upToDate(let urls):
+            output.emit(.stage(.source, .done(Self.describe(scanned, nil))))
+            progress.noteUpToDate()
+            output.emit(.upToDate(urls: urls))
+            return urls
+        case .proceed(let decided):
+            if present == nil { try await prepareNamespace(decided.key.namespace ?? "default") }
+            async let finished = finishedBuilds(present)
+            try await upload(scanned, to: decided.key)
+            let finishedBuilds = await finished
+            let applied = try await apply(decided)
+            let wait = EnvironmentWait(
+                cluster: cluster, output: output, system: system, progress: progress, finishedBuilds: finishedBuilds)
+            return try await wait.untilReady(applied, revision: decided.spec.revision)
+        }
+    }
+
+    /// Makes the namespace unless it is there. One that was there before is never labelled, so that nobody takes it for ours.
+    private func prepareNamespace(_ name: String) async throws {
+        do {
+            if let present = try await cluster.namespaces.get(name) {
+                guard present.status?.phase == "Terminating" else { return }
+                throw CommandFailure(
+                    .clusterFailed, "namespace \(name) is being deleted", next: ["wait until it is gone, then run `seactl env sync` again"])
+            }
+        } catch let error as KubernetesError where error.isForbidden {
+            // Rights in one namespace do not include looking at it. If it is missing, the next request says so.
+            return
+        }
+        do {
+            try await cluster.namespaces.create([
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": ["name": .string(name), "labels": [Self.managedLabel: "true"]],
+            ])
+            output.emit(.note("namespace \(name) created"))
+        } catch let error as KubernetesError where error.status?.isAlreadyExists == true {
+            return
+        }
+    }
+
+    /// On namespaces that `seactl` made.
+    static let managedLabel = "seaway.ctx.sh/managed"
+
+    private func finishedBuilds(_ present: Environment?) async -> Set<String> {
+        guard let present else { return [] }
+        // Without them, lines of an earlier build may be shown: a blemish that is no reason to fail.
+        return (try? await BuildLog(cluster: cluster, key: present.key).finishedPods()) ?? []
+    }
+
+    private func upload(_ scanned: SourceScan, to key: ObjectKey) async throws {
+        output.emit(.stage(.source, .running("sending")))
+        let output = output
+        let sent = try await cluster.sources.upload(scanned, key) { output.emit(.upload($0)) }
+        output.emit(.stage(.source, .done(Self.describe(scanned, sent))))
+    }
+
+    private func apply(_ wanted: WantedEnvironment) async throws -> Environment {
+        output.emit(.stage(.build, .running("waiting for the operator")))
+        do {
+            let applied = try await cluster.environments.apply(wanted.object())
+            progress.noteApplied()
+            return applied
+        } catch let error as KubernetesError where error.status?.isInvalid == true {
+            throw CommandFailure(
+                .badInput, "the cluster refuses the settings of \(wanted.displayName)", detail: error.description,
+                next: ["correct the manifest and run `seactl env sync` again"])
+        }
+    }
+
+    /// `6,012 files, 3 changed, 12 KiB sent`.
+    static func describe(_ scanned: SourceScan, _ sent: SentSources?) -> String {
+        let files = Format.count(scanned.tree.fileCount, "file")
+        guard let sent else { return "\(files), unchanged" }
+        guard sent.files > 0 else { return "\(files), all known to the cluster" }
+        return "\(files), \(Format.count(sent.files)) changed, \(Format.bytes(sent.bytes)) sent"
+    }
+}
+
+/// How far a sync is, for what is said when it is interrupted or takes too long.
+final class SyncProgress: Sendable {
+    private struct State {
+        var isApplied = false
+        var isUpToDate = false
+        var reports: [StageReport] = []
+    }
+    private let state = Mutex(State())
+
+    func noteApplied() { state.withLock { $0.isApplied = true } }
+    func noteUpToDate() { state.withLock { $0.isUpToDate = true } }
+    /// Whether the cluster has what was wanted, though perhaps it does not run yet.
+    var isSynced: Bool { state.withLock { $0.isApplied || $0.isUpToDate } }
+    func note(_ reports: [StageReport]) { state.withLock { $0.reports = reports } }
+
+    /// What a user is told who pressed Ctrl-C.
+    var interruption: CommandFailure {
+        state.withLock(\.isApplied)
+            ? CommandFailure(
+                .interrupted, "interrupted; the build and the deployment go on in the cluster",
+                next: ["`seactl env status` tells how far they are, `seactl env sync` waits for them again"])
+            : CommandFailure(.interrupted, "interrupted before anything was changed in the environment")
+    }
+
+    func timeOut(after limit: Duration, _ name: String) -> CommandFailure {
+        let reports = state.withLock(\.reports)
+        let last = reports.last.map { "\($0.stage.rawValue): \($0.state.text)" }
+        return CommandFailure(
+            .timedOut, "\(name) is not ready after \(Format.seconds(limit))", detail: last,
+            next: ["`seactl env status` shows the conditions; --timeout waits longer. The cluster goes on meanwhile"])
+    }
+}

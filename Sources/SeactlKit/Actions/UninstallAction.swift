@@ -1,0 +1,60 @@
+import KubernetesClient
+import KubernetesModel
+import SeawayAPI
+
+/// `seactl uninstall`: removes the Environments while the operator still runs to clean up after them, then the operator.
+struct UninstallAction: Sendable {
+    var cluster: Cluster
+    var output: Output
+    var system: System
+    var objects: [JSONValue]
+    var withEnvironments: Bool
+
+    func run() async throws {
+        let environments = try await environments()
+        guard environments.isEmpty || withEnvironments else {
+            throw CommandFailure(
+                .badInput, "the cluster still has \(Format.count(environments.count, "environment"))",
+                detail: environments.map { "\($0.displayName)" }.joined(separator: "\n"),
+                next: ["remove each with `seactl env clean`, or all of them with `seactl uninstall --with-environments`"])
+        }
+        for environment in environments {
+            output.emit(.note("deleting \(environment.displayName)"))
+            try await cluster.environments.delete(environment.key, environment.metadata.uid)
+        }
+        for environment in environments {
+            try await CleanAction(cluster: cluster, output: output, system: system, key: environment.key, owner: "", takeOver: true)
+                .untilGone(environment)
+        }
+        for object in InstallAction.ordered(objects).reversed() {
+            try await cluster.objects.delete(object)
+            output.emit(.note("\(InstallAction.describe(object)) deleted"))
+        }
+        for object in objects {
+            while try await cluster.objects.exists(object) { try await system.sleep(.milliseconds(500)) }
+        }
+    }
+
+    private func environments() async throws -> [Environment] {
+        do {
+            return try EnvironmentList.decode(try await cluster.environments.list(nil))
+        } catch let error as KubernetesError where error.isNotFound {
+            // Not even the kind is there.
+            return []
+        }
+    }
+
+    static func timeOut(after limit: Duration) -> CommandFailure {
+        CommandFailure(
+            .timedOut, "Seaway is still being removed after \(Format.seconds(limit))",
+            next: ["run `seactl uninstall` again; `kubectl -n \(Names.systemNamespace) get all` shows what is left"])
+    }
+}
+
+/// Environments out of a list object.
+enum EnvironmentList {
+    /// One that cannot be read is left out, so that it does not hide the others.
+    static func decode(_ list: JSONValue) throws -> [Environment] {
+        try list.decode(List<Environment>.self).items
+    }
+}

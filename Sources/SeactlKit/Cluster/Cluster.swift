@@ -1,0 +1,73 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+import Source
+
+/// What commands do to a cluster, split by use. Tests replace single closures; the live ones are in `Cluster+Live.swift`.
+struct Cluster: Sendable {
+    var environments: EnvironmentAccess
+    var namespaces: NamespaceAccess
+    var sources: SourceAccess
+    var pods: PodAccess
+    var objects: ObjectAccess
+}
+
+struct EnvironmentAccess: Sendable {
+    /// `nil` when there is none, also when the kind itself is unknown.
+    var get: @Sendable (ObjectKey) async throws -> Environment?
+    /// The object with every field that the API server sent.
+    var object: @Sendable (ObjectKey) async throws -> JSONValue?
+    /// All of a namespace, or of the cluster: the list object as the API server sent it.
+    var list: @Sendable (_ namespace: String?) async throws -> JSONValue
+    /// Server-side apply.
+    var apply: @Sendable (JSONValue) async throws -> Environment
+    var delete: @Sendable (ObjectKey, _ uid: String?) async throws -> Void
+    /// Calls `handle` with each event after a version, until it returns false or the server ends the watch.
+    var watch: @Sendable (ObjectKey, _ version: String?, _ handle: @escaping @Sendable (WatchEvent<Environment>) -> Bool) async throws -> Void
+}
+
+struct NamespaceAccess: Sendable {
+    var get: @Sendable (String) async throws -> Namespace?
+    var create: @Sendable (JSONValue) async throws -> Void
+}
+
+struct SourceAccess: Sendable {
+    /// Sends what the operator lacks of a scan, for the environment of that key.
+    var upload: @Sendable (SourceScan, ObjectKey, _ progress: @escaping @Sendable (UploadState) -> Void) async throws -> SentSources
+}
+
+/// What an upload sent.
+struct SentSources: Sendable, Equatable {
+    var files: Int
+    /// Compressed, as on the wire.
+    var bytes: Int
+}
+
+struct LogRequest: Sendable, Equatable {
+    var pod: String
+    var namespace: String
+    var container: String
+    var follow = false
+    var previous = false
+    var tailLines: Int?
+}
+
+struct PodAccess: Sendable {
+    var list: @Sendable (_ namespace: String, _ labels: String) async throws -> [Pod]
+    /// Calls `handle` with the pods that match, at first and at each change, until it returns false or the server ends the watch.
+    var watch: @Sendable (_ namespace: String, _ labels: String, _ handle: @escaping @Sendable (Pod) -> Bool) async throws -> Void
+    var log: @Sendable (LogRequest, _ onLine: @escaping @Sendable (String) -> Void) async throws -> Void
+}
+
+/// Any object, for `install` and `uninstall`.
+struct ObjectAccess: Sendable {
+    /// Server-side apply with force; returns the object as the API server has it now.
+    var apply: @Sendable (JSONValue) async throws -> JSONValue
+    /// Deletes an object that is given by kind and name; one that is not there is fine.
+    var delete: @Sendable (JSONValue) async throws -> Void
+    /// Whether an object of that kind and name is there.
+    var exists: @Sendable (JSONValue) async throws -> Bool
+    var deployment: @Sendable (ObjectKey) async throws -> Deployment?
+    var customResourceDefinition: @Sendable (_ name: String) async throws -> CustomResourceDefinition?
+    var serverVersion: @Sendable () async throws -> String
+}

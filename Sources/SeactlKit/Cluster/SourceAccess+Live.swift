@@ -1,0 +1,125 @@
+import KubernetesClient
+import KubernetesModel
+import SeawayAPI
+import Source
+import SourceTransfer
+import Synchronization
+
+extension SourceAccess {
+    /// Sends sources through the API server's service proxy: what reaches the API server reaches the operator.
+    static func live(_ client: KubernetesClient) -> SourceAccess {
+        SourceAccess(upload: { scan, key, progress in
+            let transport = OperatorTransport(client: client, namespace: key.namespace ?? "default")
+            let uploader = SourceUploader(namespace: transport.namespace, environment: key.name) { try await transport.send($0) }
+            do {
+                let summary = try await uploader.upload(scan) { state in
+                    progress(
+                        UploadState(
+                            filesSent: state.filesSent, filesTotal: state.filesTotal, bytesSent: state.bytesSent, bytesTotal: state.bytesTotal))
+                }
+                return SentSources(files: summary.chunksSent, bytes: summary.bytesSent)
+            } catch let error as TransferError {
+                throw transport.refusal ?? CommandFailure(sending: error)
+            } catch let error as SourceError {
+                throw CommandFailure(.badInput, error.description)
+            }
+        })
+    }
+}
+
+/// The way to the operator: a token of the namespace on each request, which goes through the API server.
+private final class OperatorTransport: Sendable {
+    /// `https`, the Service's name, its port's name.
+    private static let service = "https:seaway:api"
+
+    let client: KubernetesClient
+    let namespace: String
+    private let token: SourceToken
+    private let failure = Mutex<CommandFailure?>(nil)
+
+    init(client: KubernetesClient, namespace: String) {
+        self.client = client
+        self.namespace = namespace
+        token = SourceToken(client: client, namespace: namespace)
+    }
+
+    /// Why the API server refused for good.
+    var refusal: CommandFailure? { failure.withLock(\.self) }
+
+    func send(_ request: TransferRequest) async throws -> TransferResponse {
+        do {
+            var used = try await token.current()
+            var answer = try await pass(request, token: used)
+            if answer.status == 401 {
+                // Expired while it was under way, or the operator's view of the keys is older than ours.
+                used = try await token.current(replacing: used)
+                answer = try await pass(request, token: used)
+            }
+            return TransferResponse(status: answer.status, body: answer.body)
+        } catch let error as KubernetesError where !error.isTransient {
+            let refusal = error.isNotFound && error.status?.details?.kind == "services" ? .notInstalled : CommandFailure(cluster: error)
+            failure.withLock { $0 = refusal }
+            // The uploader takes this as final; what the user sees is the refusal.
+            throw TransferError(.refused, refusal.headline)
+        }
+    }
+
+    private func pass(_ request: TransferRequest, token: String) async throws -> ProxyResponse {
+        var headers = request.headers.map { QueryItem($0.key, $0.value) }
+        headers.append(QueryItem(SourceAPI.tokenHeader, token))
+        return try await client.proxy(
+            .serviceProxy(
+                method: request.method, namespace: Names.systemNamespace, service: Self.service, path: request.path, headers: headers,
+                body: request.body))
+    }
+}
+
+/// The ServiceAccount token that tells the operator for which namespace sources are.
+private actor SourceToken {
+    private let client: KubernetesClient
+    private let namespace: String
+    private var value: String?
+
+    init(client: KubernetesClient, namespace: String) {
+        self.client = client
+        self.namespace = namespace
+    }
+
+    /// - Parameter old: a token that was refused; another one is minted unless that has happened already.
+    func current(replacing old: String? = nil) async throws -> String {
+        if let value, value != old { return value }
+        let minted = try await mint()
+        value = minted
+        return minted
+    }
+
+    /// In a namespace that was just made, the ServiceAccount appears a moment later.
+    private func mint() async throws -> String {
+        var pause: Duration = .milliseconds(50)
+        for _ in 0..<12 {
+            do {
+                return try await request()
+            } catch let error as KubernetesError where error.isNotFound && error.status?.details?.kind == "serviceaccounts" {
+                try await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(2))
+            }
+        }
+        return try await request()
+    }
+
+    private func request() async throws -> String {
+        try await client.token(serviceAccount: "default", namespace: namespace, audience: Names.audience, expiration: .seconds(3600)).token
+    }
+}
+
+extension CommandFailure {
+    init(sending error: TransferError) {
+        let next: [String] =
+            switch error.code {
+            case .unavailable:
+                ["check that the operator runs: `kubectl -n \(Names.systemNamespace) get pods`; `seactl install` installs it"]
+            default: ["run `seactl env sync` again; what was sent is kept"]
+            }
+        self.init(.clusterFailed, "the sources cannot be sent", detail: error.description, next: next)
+    }
+}

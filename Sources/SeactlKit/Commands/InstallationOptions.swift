@@ -1,0 +1,71 @@
+import ArgumentParser
+import InstallManifests
+import KubernetesModel
+
+/// How Seaway is installed.
+struct InstallationOptions: ParsableArguments {
+    @Option(help: "Seaway's image.")
+    var image = InstallOptions().image
+    @Option(help: "The image that builds run in.")
+    var builderImage = InstallOptions().builderImage
+    @Option(help: "The registry, host:port, as builds and the operator reach it; without it, one is installed.")
+    var registry: String?
+    @Option(help: "The same registry as nodes pull from it; default --registry.")
+    var registryPull: String?
+    @Flag(help: "The registry of --registry speaks plain HTTP.")
+    var insecureRegistry = false
+    @Option(help: "The image of the registry that is installed.")
+    var registryImage = InstallOptions().registryImage
+    @Option(help: "Where sources are kept: s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or file:///DIRECTORY on a volume.")
+    var store = InstallOptions().store
+    @Option(help: "The StorageClass of the volumes; default the cluster's.")
+    var storageClass: String?
+    @Flag(help: "Keep sources and images only as long as the pods live: for clusters without volumes.")
+    var ephemeral = false
+    @Option(help: "The class of Ingresses whose manifest names none.")
+    var ingressClass: String?
+    @Option(help: "Hosts of Ingresses are NAME.NAMESPACE.DOMAIN.")
+    var ingressDomain: String?
+    @Option(help: "The port in printed URLs, where it is not the scheme's own.")
+    var ingressPort: Int?
+    @Option(help: "The ingress controller, host:port, as pods reach it; with it, URLs are tried before they are called ready.")
+    var ingressAddress: String?
+
+    /// - Throws: ``CommandFailure`` (2) for options that do not go together.
+    func objects(credentials: InstallOptions.S3Credentials?) throws -> [JSONValue] {
+        var options = InstallOptions()
+        options.image = image
+        options.builderImage = builderImage
+        options.registry = registry
+        options.registryPull = registryPull
+        options.insecureRegistry = insecureRegistry
+        options.registryImage = registryImage
+        options.store = store
+        options.s3Credentials = store.hasPrefix("s3://") ? credentials : nil
+        options.storageClass = storageClass
+        options.ephemeral = ephemeral
+        options.ingressClass = ingressClass
+        options.ingressDomain = ingressDomain
+        options.ingressPort = ingressPort
+        options.ingressAddress = ingressAddress
+        do {
+            return try InstallManifests.objects(options)
+        } catch let error as InstallError {
+            throw CommandFailure(.badInput, error.description, next: ["`seactl install --help` explains the options"])
+        }
+    }
+
+    /// From the environment variables, the only place they are read from: arguments can be seen by other users.
+    /// - Throws: ``CommandFailure`` (2) when only one of the two is set.
+    static func credentials(in system: System) throws -> InstallOptions.S3Credentials? {
+        let access = system.variables["SEAWAY_S3_ACCESS_KEY"] ?? ""
+        let secret = system.variables["SEAWAY_S3_SECRET_KEY"] ?? ""
+        if access.isEmpty, secret.isEmpty { return nil }
+        guard !access.isEmpty, !secret.isEmpty else {
+            throw CommandFailure(
+                .badInput, "only one of SEAWAY_S3_ACCESS_KEY and SEAWAY_S3_SECRET_KEY is set",
+                next: ["set both, or none to keep the Secret that is in the cluster"])
+        }
+        return InstallOptions.S3Credentials(accessKey: access, secretKey: secret)
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import KubernetesModel
+import SeawayAPI
+
+struct StatusCommand: SeactlCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Shows how an environment is.",
+        discussion: "Exits with 0 when it could tell the status, also of an environment that failed; `-o json` has the conditions for scripts.")
+
+    @OptionGroup var target: EnvironmentArgument
+    @OptionGroup(title: "Global options") var options: GlobalOptions
+
+    func run(in system: System) async throws {
+        let key = try Project.load(options.manifest, in: system).key(of: target.environment, options)
+        try await options.cluster.withCluster(system) { connection in
+            let object = try await race(system) { try await connection.cluster.environments.object(key) }
+            guard let object else { throw CommandFailure.noEnvironment(key, connection) }
+            guard options.format == .text else {
+                return system.standardOutput.write(try ObjectText.render(object, as: options.format))
+            }
+            system.standardOutput.write(StatusText.status(try object.decode(Environment.self), now: system.now()))
+        }
+    }
+}
+
+extension CommandFailure {
+    static func noEnvironment(_ key: ObjectKey, _ connection: Connection) -> CommandFailure {
+        CommandFailure(
+            .badInput, "there is no environment \(key.name) in namespace \(key.namespace ?? "default") (context \(connection.context))",
+            next: ["`seactl env sync` makes it; `seactl env list` shows those that are there"])
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import KubernetesModel
+import SeawayAPI
+import Source
+
+struct SyncCommand: SeactlCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync",
+        abstract: "Sends the sources, builds the image, deploys it and waits until it answers.",
+        discussion: """
+            Only files that the cluster does not have yet are sent. When the same sources already run with the same \
+            settings, nothing is sent or built. A build or deployment that failed is tried again. Ctrl-C ends the \
+            waiting; the build goes on in the cluster.
+            """)
+
+    @OptionGroup var target: EnvironmentArgument
+    @Option(help: "How long to wait until the environment is ready: 90s, 15m, 1h.")
+    var timeout = TimeLimit(minutes: 15)
+    @Flag(help: "Overwrite the environment though it belongs to somebody else.")
+    var takeOver = false
+    @Flag(name: .shortAndLong, help: "Go on though the last sync of this manifest went to another context.")
+    var yes = false
+    @OptionGroup(title: "Global options") var options: GlobalOptions
+
+    func run(in system: System) async throws {
+        let project = try Project.load(options.manifest, in: system)
+        let environment = try project.environment(named: target.environment)
+        let wanted = project.wanted(environment, namespace: options.namespace, owner: system.user)
+        let selection = try project.selection(environment)
+        try await options.cluster.withCluster(system) { connection in
+            let memory = SyncMemory(system)
+            try project.guardContext(connection, memory: memory, options: options, yes: yes, in: system)
+            let output = options.output(system)
+            output.emit(.heading("\(wanted.key.name)/\(wanted.environmentName) → namespace \(wanted.key.namespace ?? ""), context \(connection.context)"))
+            for warning in project.warnings(environment) { output.emit(.warning(warning)) }
+
+            let action = SyncAction(
+                cluster: connection.cluster, output: output, system: system, wanted: wanted, takeOver: takeOver,
+                scan: { try await project.scan(selection, cacheFile: project.scanCache(in: system)) })
+            defer {
+                output.finish()
+                if action.progress.isSynced { remember(connection, project, memory, output) }
+            }
+            _ = try await race(
+                system, output: output, timeout: (timeout.duration, { action.progress.timeOut(after: timeout.duration, wanted.displayName) }),
+                interrupted: { action.progress.interruption }, work: { try await action.run() })
+            if options.format != .text, let object = try await connection.cluster.environments.object(wanted.key) {
+                system.standardOutput.write(try ObjectText.render(object, as: options.format))
+            }
+        }
+    }
+
+    private func remember(_ connection: Connection, _ project: Project, _ memory: SyncMemory, _ output: Output) {
+        do {
+            try memory.remember(context: connection.context, manifest: project.manifestPath)
+        } catch {
+            // The sync itself is done; only the next one's question about the context is lost.
+            output.emit(.warning(CommandFailure(describing: error).headline))
+        }
+    }
+}

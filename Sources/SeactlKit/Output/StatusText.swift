@@ -1,0 +1,61 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+
+/// What `env status` and `env list` say for people.
+enum StatusText {
+    static func status(_ environment: Environment, now: Date) -> String {
+        let status = environment.status
+        var rows = [
+            ["Environment", environment.displayName],
+            ["Stage", status?.stage ?? "not seen by the operator yet"],
+        ]
+        func add(_ label: String, _ value: String?) {
+            if let value, !value.isEmpty { rows.append([label, value]) }
+        }
+        if environment.metadata.deletionTimestamp != nil { add("Deleting", "yes") }
+        add("Reason", status?.reason)
+        let message = (status?.message ?? "").split(whereSeparator: \.isNewline).map { TextCleaning.plain(String($0)) }
+        add("Message", message.first)
+        for line in message.dropFirst() { rows.append(["", line]) }
+        add("Revision", revisions(environment))
+        if isBehind(environment) { add("Note", "the operator has not looked at the newest settings yet") }
+        add("Image", status?.image)
+        add("URL", status?.urls?.joined(separator: " "))
+        add("Owner", environment.metadata.annotations?[Names.ownerAnnotation])
+        add("Updated", status?.lastUpdated.map { age($0, now) + " ago" })
+        let conditions = status?.conditions ?? []
+        guard !conditions.isEmpty else { return Table.render(rows) }
+        let table = [["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"]] + conditions.map {
+            [$0.type.rawValue, $0.status.rawValue, $0.reason.rawValue, age($0.lastTransitionTime, now), TextCleaning.plain($0.message.firstLine ?? "")]
+        }
+        return Table.render(rows) + "\n" + Table.render(table)
+    }
+
+    static func list(_ environments: [Environment], now: Date) -> String {
+        let rows = environments.sorted { $0.key < $1.key }.map { environment in
+            let status = environment.status
+            return [
+                environment.namespace ?? "", environment.name, environment.metadata.labels?[Names.environmentNameLabel] ?? "-",
+                status?.condition(.ready)?.status.rawValue ?? "Unknown", status?.reason ?? "-",
+                (status?.deployedRevision).map(Format.short) ?? "-",
+                environment.metadata.creationTimestamp.map { age($0, now) } ?? "-", status?.urls?.first ?? "-",
+            ]
+        }
+        return Table.render([["NAMESPACE", "NAME", "ENVIRONMENT", "READY", "REASON", "REVISION", "AGE", "URL"]] + rows)
+    }
+
+    private static func revisions(_ environment: Environment) -> String {
+        let wanted = Format.short(environment.spec.revision)
+        guard let running = environment.status?.deployedRevision, !running.isEmpty else { return "\(wanted) wanted, none running" }
+        return running == environment.spec.revision ? "\(wanted) running" : "\(wanted) wanted, \(Format.short(running)) running"
+    }
+
+    /// Whether the status speaks of older settings than the spec has.
+    private static func isBehind(_ environment: Environment) -> Bool {
+        guard let generation = environment.metadata.generation, environment.status != nil else { return false }
+        return (environment.status?.observedGeneration ?? 0) < generation
+    }
+
+    private static func age(_ time: Timestamp, _ now: Date) -> String { Format.age(now.timeIntervalSince(time.date)) }
+}

@@ -1,0 +1,65 @@
+import KubernetesClient
+import SeawayAPI
+
+/// Why a command did not do what it was asked: what happened and where, why, and what to do next.
+struct CommandFailure: Error, Equatable, Sendable {
+    var exit: CommandStatus
+    /// One sentence without a full stop: what failed, where.
+    var headline: String
+    /// The reason of the condition that tells it, as in the Environment's status.
+    var reason: String?
+    /// Further lines: a message from the cluster, the end of a log.
+    var detail: String?
+    /// What to do next, one step each.
+    var next: [String]
+
+    init(_ exit: CommandStatus, _ headline: String, reason: String? = nil, detail: String? = nil, next: [String] = []) {
+        self.exit = exit
+        self.headline = headline
+        self.reason = reason
+        self.detail = detail
+        self.next = next
+    }
+
+    /// The failure as it stands on stderr, one line each.
+    var lines: [String] {
+        var lines = ["error: \(headline)"]
+        if let reason { lines.append("  reason: \(reason)") }
+        if let detail {
+            lines += detail.split(separator: "\n", omittingEmptySubsequences: true).map { "  \(TextCleaning.plain(String($0)))" }
+        }
+        for (index, step) in next.enumerated() {
+            lines.append((index == 0 ? "next:  " : "       ") + step)
+        }
+        return lines
+    }
+}
+
+extension CommandFailure {
+    /// Any error that reached the end of a command, as a failure that says what to do.
+    init(describing error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case let errors as ManifestErrors: self.init(manifest: errors)
+        case let error as KubernetesError: self.init(cluster: error)
+        case is CancellationError: self.init(.interrupted, "interrupted")
+        default: self.init(.clusterFailed, "\(error)", next: ["run the command again with -v to see the requests"])
+        }
+    }
+
+    init(manifest errors: ManifestErrors) {
+        self.init(.badInput, "the manifest cannot be used", detail: "\(errors)", next: ["correct the manifest and run the command again"])
+    }
+
+    init(cluster error: KubernetesError) {
+        var next = ["check the context with `kubectl cluster-info`, or name another one with --context"]
+        if error.isForbidden {
+            next = ["ask the cluster's administrator for this right, or use another context with --context"]
+        } else if error.isUnauthorized {
+            next = ["log in to the cluster again, or use another context with --context"]
+        } else if error.status != nil {
+            next = []
+        }
+        self.init(.clusterFailed, error.description, next: next)
+    }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+import Source
+
+/// A manifest and the directory that it stands in, which is the root of the sources.
+struct Project: Sendable {
+    /// Absolute.
+    var manifestPath: String
+    var manifest: Manifest
+
+    var root: String { URL(fileURLWithPath: manifestPath).deletingLastPathComponent().path }
+    var manifestName: String { URL(fileURLWithPath: manifestPath).lastPathComponent }
+
+    /// Reads a manifest, its variables filled in.
+    /// - Throws: ``CommandFailure`` (2) when there is none, `ManifestErrors` when it is not valid.
+    static func load(_ manifest: String, in system: System) throws -> Project {
+        let path = system.absolute(manifest)
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure(
+                .badInput, "there is no manifest at \(path)", next: ["change to the project's directory, or name the file with --manifest"])
+        }
+        let variables = system.variables
+        let root = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let user = system.user
+        let manifest = try Manifest.load(path: path).expanding { name in
+            switch name {
+            case "USER": user
+            case "BRANCH": variables["BRANCH"] ?? GitBranch.current(in: root)
+            default: variables[name]
+            }
+        }
+        return Project(manifestPath: path, manifest: manifest)
+    }
+
+    func environment(named name: String?) throws -> ManifestEnvironment {
+        try manifest.environment(named: name)
+    }
+
+    func key(of name: String?, _ options: GlobalOptions) throws -> ObjectKey {
+        ObjectKey(namespace: try options.namespace ?? environment(named: name).namespace, name: manifest.name)
+    }
+
+    func wanted(_ environment: ManifestEnvironment, namespace: String?, owner: String) -> WantedEnvironment {
+        WantedEnvironment(
+            key: ObjectKey(namespace: namespace ?? environment.namespace, name: manifest.name), environmentName: environment.name,
+            owner: owner, spec: environment.spec)
+    }
+
+    // MARK: Sources
+
+    /// Which files are the sources.
+    ///
+    /// The manifest is none of them unless `include` asks for it: it holds replicas and variables, and a change of those
+    /// must not be a new revision, which would be built anew.
+    /// - Throws: ``CommandFailure`` (2) when the Dockerfile is missing, `SourceError` for a pattern that is not understood.
+    func selection(_ environment: ManifestEnvironment) throws -> Selection {
+        let build = environment.spec.build
+        let dockerfile = build?.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile
+        let path = URL(fileURLWithPath: dockerfile, relativeTo: URL(fileURLWithPath: root, isDirectory: true)).path
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue else {
+            throw CommandFailure(
+                .badInput, "the Dockerfile of environment '\(environment.name)' is missing: there is no file \(path)",
+                next: ["write it, or name another one with `build.dockerfile` in \(manifestPath)"])
+        }
+        let include = build?.include ?? []
+        let manifestItself = include.isEmpty ? ["^" + Self.escape(manifestName) + "$"] : []
+        return try Selection(
+            include: include, exclude: (build?.exclude ?? []) + manifestItself, dockerignore: try dockerignore(), always: [dockerfile])
+    }
+
+    private func dockerignore() throws -> String? {
+        let path = root + "/.dockerignore"
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure(.badInput, "\(path) cannot be read", next: ["check its permissions"])
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    func scan(_ selection: Selection, cacheFile: String?) async throws -> SourceScan {
+        do {
+            return try await SourceScanner.scan(root: root, selection: selection, cacheFile: cacheFile)
+        } catch let error as SourceError {
+            throw CommandFailure(.badInput, error.description)
+        }
+    }
+
+    /// Where digests of files that did not change since are kept; `nil` when there is no place for it.
+    func scanCache(in system: System) -> String? {
+        let directory = system.baseDirectory("XDG_CACHE_HOME", default: ".cache")
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        } catch {
+            return nil
+        }
+        return "\(directory)/scan-\(sha256Hex(Data(root.utf8)).prefix(32))"
+    }
+
+    private static func escape(_ name: String) -> String {
+        name.map { $0.isASCII && !$0.isLetter && !$0.isNumber ? "\\\($0)" : "\($0)" }.joined()
+    }
+
+    // MARK: Checks
+
+    func warnings(_ environment: ManifestEnvironment) -> [String] {
+        environment.dependencies.isEmpty
+            ? [] : ["the dependencies of environment '\(environment.name)' are not applied by this version of seactl; apply them yourself"]
+    }
+
+    /// - Throws: ``CommandFailure`` (2) when this would reach another cluster than the last sync, and nobody agreed to that.
+    func guardContext(_ connection: Connection, memory: SyncMemory, options: GlobalOptions, yes: Bool, in system: System) throws {
+        let verdict = ContextGuard.check(
+            last: memory.context(manifest: manifestPath), current: connection.context, isExplicit: options.cluster.context != nil,
+            isConfirmed: yes, canAsk: system.ask != nil)
+        switch verdict {
+        case .proceed: return
+        case .refuse(let failure): throw failure
+        case .ask(let question):
+            let answer = (system.ask?(question) ?? "").trimmed.lowercased()
+            guard ["y", "yes"].contains(answer) else {
+                throw CommandFailure(.badInput, "nothing was done: context '\(connection.context)' was not agreed to", next: ["name the context with --context"])
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+
+/// Everything around a command that is not the cluster: streams, environment, files' places, time. Tests give their own.
+public struct System: Sendable {
+    var variables: [String: String]
+    /// Absolute.
+    var workingDirectory: String
+    var standardOutput: Console
+    var standardError: Console
+    /// One line that the user types after `prompt`; `nil` at the end of the input, and when no person is there.
+    var ask: (@Sendable (_ prompt: String) -> String?)?
+    /// Time since the command began.
+    var elapsed: @Sendable () -> Duration
+    var now: @Sendable () -> Date
+    var sleep: @Sendable (Duration) async throws -> Void
+    /// Returns when the user interrupts the command; ends with `CancellationError` when it is cancelled first.
+    var interruption: @Sendable () async throws -> Void
+    var connect: @Sendable (ConnectionRequest) throws -> Connection
+}
+
+/// One output stream.
+struct Console: Sendable {
+    var write: @Sendable (String) -> Void
+    var isTerminal: Bool
+    var size: @Sendable () -> TerminalSize
+}
+
+/// Which cluster, as the user said.
+struct ConnectionRequest: Sendable, Equatable {
+    var kubeconfig: String?
+    var context: String?
+    var verbose: Bool
+}
+
+/// A cluster that a command talks to.
+struct Connection: Sendable {
+    /// Name of the kubeconfig's context.
+    var context: String
+    /// Namespace of the context, where the user names none.
+    var namespace: String
+    var cluster: Cluster
+    /// Ends its connections; required before the process ends.
+    var close: @Sendable () async -> Void
+}
+
+extension System {
+    /// Makes a path absolute.
+    func absolute(_ path: String) -> String {
+        let url = URL(fileURLWithPath: path, relativeTo: URL(fileURLWithPath: workingDirectory, isDirectory: true))
+        return url.standardizedFileURL.path
+    }
+
+    /// Who works here, for the owner of an environment.
+    var user: String {
+        for name in ["USER", "LOGNAME"] {
+            if let value = variables[name], !value.isEmpty { return value }
+        }
+        return NSUserName()
+    }
+
+    /// A folder of the XDG base directories: the variable when it is absolute, else the default below the home directory.
+    func baseDirectory(_ variable: String, default path: String) -> String {
+        if let value = variables[variable], value.hasPrefix("/") { return value + "/seaway" }
+        return (variables["HOME"] ?? NSHomeDirectory()) + "/\(path)/seaway"
+    }
+
+    /// Whether the stream shows a live view.
+    func isLive(_ console: Console) -> Bool {
+        console.isTerminal && variables["TERM"] != "dumb"
+    }
+
+    func style(_ console: Console) -> Style {
+        Style(colors: isLive(console) && (variables["NO_COLOR"] ?? "").isEmpty)
+    }
+}

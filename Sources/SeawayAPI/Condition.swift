@@ -1,0 +1,102 @@
+import KubernetesModel
+
+/// A Kubernetes condition (`metav1.Condition`).
+public struct Condition: Codable, Sendable, Equatable {
+    public var type: ConditionType
+    public var status: Status
+    public var reason: Reason
+    public var message: String
+    public var observedGeneration: Int?
+    public var lastTransitionTime: Timestamp
+
+    public enum Status: String, Codable, Sendable {
+        case `true` = "True"
+        case `false` = "False"
+        case unknown = "Unknown"
+    }
+
+    public init(
+        _ type: ConditionType, _ status: Status, _ reason: Reason, _ message: String, observedGeneration: Int?, since: Timestamp
+    ) {
+        self.type = type
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.observedGeneration = observedGeneration
+        self.lastTransitionTime = since
+    }
+}
+
+/// The conditions of an Environment. `Reconciling` and `Stalled` are present only while true (the kstatus convention).
+public enum ConditionType: String, Codable, Sendable, CaseIterable {
+    /// The wanted revision runs with the wanted settings and its URL answers.
+    case ready = "Ready"
+    /// The operator is working towards the wanted state.
+    case reconciling = "Reconciling"
+    /// The operator has given up until the spec changes.
+    case stalled = "Stalled"
+    /// The sources of the wanted revision are in the object store.
+    case sourceReady = "SourceReady"
+    /// The image of the wanted build digest is in the registry.
+    case imageBuilt = "ImageBuilt"
+    /// The wanted revision is rolled out.
+    case deployed = "Deployed"
+}
+
+/// Why a condition has its status; the same words are event reasons.
+public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStringConvertible {
+    public var rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+    public var description: String { rawValue }
+
+    // Progress
+    public static let waitingForSource = Reason(rawValue: "WaitingForSource")
+    public static let sourceStored = Reason(rawValue: "SourceStored")
+    public static let waitingForImage = Reason(rawValue: "WaitingForImage")
+    public static let queued = Reason(rawValue: "Queued")
+    public static let building = Reason(rawValue: "Building")
+    public static let imagePushed = Reason(rawValue: "ImagePushed")
+    public static let imageExists = Reason(rawValue: "ImageExists")
+    public static let rollingOut = Reason(rawValue: "RollingOut")
+    public static let rolledOut = Reason(rawValue: "RolledOut")
+    public static let ready = Reason(rawValue: "Ready")
+    public static let pending = Reason(rawValue: "Pending")
+    public static let retrying = Reason(rawValue: "Retrying")
+    public static let deleting = Reason(rawValue: "Deleting")
+
+    // Failures of the build
+    public static let buildFailed = Reason(rawValue: "BuildFailed")
+    public static let buildDeadlineExceeded = Reason(rawValue: "BuildDeadlineExceeded")
+    public static let buildOutOfMemory = Reason(rawValue: "BuildOutOfMemory")
+
+    // Failures of the deployment
+    public static let crashLoop = Reason(rawValue: "CrashLoop")
+    public static let imagePullFailed = Reason(rawValue: "ImagePullFailed")
+    public static let unschedulable = Reason(rawValue: "Unschedulable")
+    public static let refused = Reason(rawValue: "Refused")
+    public static let notReady = Reason(rawValue: "NotReady")
+
+    // Failures around them
+    public static let sourceMissing = Reason(rawValue: "SourceMissing")
+    public static let nameTaken = Reason(rawValue: "NameTaken")
+    public static let forbidden = Reason(rawValue: "Forbidden")
+    public static let invalidSpec = Reason(rawValue: "InvalidSpec")
+    public static let sourceStoreUnavailable = Reason(rawValue: "SourceStoreUnavailable")
+    public static let registryUnavailable = Reason(rawValue: "RegistryUnavailable")
+
+    /// Failures that end `seactl env sync` with exit code 4.
+    public static let buildFailures: Set<Reason> = [.buildFailed, .buildDeadlineExceeded, .buildOutOfMemory]
+    /// Failures that end `seactl env sync` with exit code 5.
+    public static let deployFailures: Set<Reason> = [.crashLoop, .imagePullFailed, .unschedulable, .refused, .notReady, .nameTaken]
+}
+
+extension EnvironmentStatus {
+    public func condition(_ type: ConditionType) -> Condition? {
+        conditions?.first { $0.type == type }
+    }
+
+    /// Whether a condition is present and `True`.
+    public func isTrue(_ type: ConditionType) -> Bool {
+        condition(type)?.status == .true
+    }
+}

@@ -1,0 +1,105 @@
+import KubernetesClient
+import KubernetesModel
+import KubernetesRuntime
+import Logging
+import SeawayAPI
+import SeawayPlan
+
+/// What the operator knows of the cluster: watched copies of Environments and of everything that Seaway made.
+struct ClusterView: Sendable {
+    private let environments: Informer<Environment>
+    private let jobs: Informer<Job>
+    private let deployments: Informer<Deployment>
+    private let services: Informer<Service>
+    private let ingresses: Informer<Ingress>
+    private let claims: Informer<PersistentVolumeClaim>
+    private let pods: Informer<Pod>
+
+    init(cluster: KubernetesClient, logger: Logger) {
+        let made = "\(Names.managedByLabel)=\(Names.managedByValue)"
+        environments = Informer(client: cluster, logger: logger)
+        jobs = Informer(client: cluster, labelSelector: made, logger: logger)
+        deployments = Informer(client: cluster, labelSelector: made, logger: logger)
+        services = Informer(client: cluster, labelSelector: made, logger: logger)
+        ingresses = Informer(client: cluster, labelSelector: made, logger: logger)
+        claims = Informer(client: cluster, labelSelector: made, logger: logger)
+        pods = Informer(client: cluster, labelSelector: made, logger: logger)
+    }
+
+    /// Calls `handler` with the key of the Environment that a change belongs to. Before `run()`.
+    func wake(_ handler: @escaping @Sendable (ObjectKey) -> Void) {
+        environments.onChange { key, _, _ in handler(key) }
+        func forward<Object: KubernetesObject>(_ informer: Informer<Object>) {
+            informer.onChange { key, old, new in
+                if let name = (new ?? old)?.metadata.labels?[Names.applicationLabel] {
+                    handler(ObjectKey(namespace: key.namespace, name: name))
+                }
+            }
+        }
+        forward(jobs)
+        forward(deployments)
+        forward(services)
+        forward(ingresses)
+        forward(claims)
+        forward(pods)
+    }
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await environments.run() }
+            group.addTask { try await jobs.run() }
+            group.addTask { try await deployments.run() }
+            group.addTask { try await services.run() }
+            group.addTask { try await ingresses.run() }
+            group.addTask { try await claims.run() }
+            group.addTask { try await pods.run() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    func waitUntilReady() async throws {
+        try await environments.store.waitUntilReady()
+        try await jobs.store.waitUntilReady()
+        try await deployments.store.waitUntilReady()
+        try await services.store.waitUntilReady()
+        try await ingresses.store.waitUntilReady()
+        try await claims.store.waitUntilReady()
+        try await pods.store.waitUntilReady()
+    }
+
+    var isReady: Bool {
+        environments.store.isReady && jobs.store.isReady && deployments.store.isReady && services.store.isReady
+            && ingresses.store.isReady && claims.store.isReady && pods.store.isReady
+    }
+
+    var environmentCount: Int { environments.store.count }
+
+    /// Environments whose build is on its way.
+    var running: [ObjectKey] {
+        jobs.store.all().filter { !$0.isFinished }.compactMap { job in
+            job.metadata.labels?[Names.buildLabel].map { ObjectKey(namespace: job.namespace, name: $0) }
+        }
+    }
+
+    /// - Returns: `nil` when there is no such Environment.
+    func observe(_ key: ObjectKey, at now: Timestamp) -> Observed? {
+        guard let environment = environments.store.get(key) else { return nil }
+        var observed = Observed(now: now, environment: environment)
+        let uid = environment.metadata.uid
+        func owned<Object: KubernetesObject>(_ object: Object?) -> Object? {
+            object.flatMap { $0.metadata.ownerReferences?.contains { $0.uid == uid } == true ? $0 : nil }
+        }
+        func named(_ name: String) -> ObjectKey { ObjectKey(namespace: key.namespace, name: name) }
+        observed.job = owned(jobs.store.get(named(Names.buildJob(of: key.name))))
+        observed.deployment = owned(deployments.store.get(key))
+        observed.service = owned(services.store.get(key))
+        observed.ingress = owned(ingresses.store.get(key))
+        observed.cacheClaim = owned(claims.store.get(named(Names.buildCache(of: key.name))))
+        let pods = pods.store.index(by: Names.applicationLabel, key.name, namespace: key.namespace)
+        observed.pods = pods.filter { $0.metadata.labels?[Names.environmentLabel] == key.name }
+        // Pods of a deleted Job live on for a moment under the same label.
+        observed.buildPods = pods.filter { $0.metadata.labels?[Names.buildLabel] == key.name }
+        return observed
+    }
+}

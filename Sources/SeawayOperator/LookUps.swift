@@ -1,0 +1,83 @@
+import AsyncHTTPClient
+import ContainerRegistry
+import Foundation
+import KubernetesClient
+import KubernetesModel
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import SeawayAPI
+import SeawayPlan
+import Source
+import SourceService
+
+/// Answers a plan's questions.
+struct LookUps: Sendable {
+    let cluster: KubernetesClient
+    let sources: SourceStore
+    let registry: RegistryClient
+    let slots: BuildSlots
+    let http: HTTPClient
+    let ingressAddress: String?
+
+    func answer(_ question: Question, about environment: Environment) async -> Answer {
+        let namespace = environment.namespace ?? "default"
+        do {
+            switch question {
+            case .source(let revision):
+                guard let digest = Digest(hex: revision) else { return .no }
+                return try await sources.contains(environment: .init(namespace: namespace, name: environment.name), revision: digest) ? .yes : .no
+            case .image(let tag):
+                let repository = Names.repository(namespace: namespace, environment: environment.name)
+                return try await registry.contains(repository: repository, tag: tag) ? .yes : .no
+            case .buildSlot:
+                return slots.take(environment.key) ? .yes : .no
+            case .defaultStorageClass:
+                return try await cluster.list(StorageClass.self).items.contains { $0.isDefault } ? .yes : .no
+            case .log(let pod, let container, let previous):
+                let lines = try await cluster.logTail(pod: pod, namespace: namespace, container: container, previous: previous, lines: 20)
+                return .lines(lines)
+            case .url(let url):
+                return await probe(url)
+            }
+        } catch {
+            return .unavailable(String(describing: error))
+        }
+    }
+
+    /// Whether the ingress controller hands a request for `url` to the application.
+    private func probe(_ url: String) async -> Answer {
+        guard let host = URL(string: url)?.host() else { return .yes }
+        do {
+            let response = try await get(host: host)
+            switch response.status {
+            case 502, 503, 504: return .unavailable("the ingress controller answers \(response.status)")
+            case 404:
+                // An application may well answer 404 itself; a route that is missing answers as for a host that nobody has.
+                let unknown = try await get(host: "no-such-host.invalid")
+                return unknown == response ? .no : .yes
+            default: return .yes
+            }
+        } catch {
+            return .unavailable("the ingress controller cannot be reached")
+        }
+    }
+
+    private struct Page: Equatable {
+        var status: UInt
+        var body: Data
+    }
+
+    private func get(host: String) async throws -> Page {
+        var request = HTTPClientRequest(url: "http://\(ingressAddress ?? host)/")
+        request.headers.replaceOrAdd(name: "Host", value: host)
+        let response = try await http.execute(request, timeout: .seconds(3))
+        // The start of a page is enough to tell two apart; the rest is dropped with the connection.
+        var start = Data()
+        for try await part in response.body {
+            start.append(contentsOf: part.readableBytesView)
+            if start.count >= 4096 { break }
+        }
+        return Page(status: response.status.code, body: start.prefix(4096))
+    }
+}

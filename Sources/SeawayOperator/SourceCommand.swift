@@ -1,0 +1,71 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import NIOSSL
+import Source
+import SourceTransfer
+
+/// `seaway source`
+struct SourceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "source", abstract: "Sources in build pods.", subcommands: [SourceFetchCommand.self])
+}
+
+/// `seaway source fetch`, the init container of build pods: fetches the sources of a revision and checks every byte.
+struct SourceFetchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fetch", abstract: "Fetch the sources of a revision into a directory and verify them.")
+
+    @Option(help: "Address of the operator's source API.")
+    var endpoint: String
+    @Option(help: "Namespace of the Environment.")
+    var namespace: String
+    @Option(help: "Name of the Environment.")
+    var environment: String
+    @Option(help: "The revision, 64 hex digits.")
+    var revision: String
+    @Option(help: "File with the ServiceAccount token of audience 'seaway'.")
+    var tokenFile: String
+    @Option(help: "An existing directory, filled with the sources.")
+    var into: String
+
+    func run() async throws {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let authority = ProcessInfo.processInfo.environment["SEAWAY_CA"] {
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8)))
+        }
+        var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
+        configuration.timeout.connect = .seconds(10)
+        configuration.timeout.read = .seconds(60)
+        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            let summary = try await fetch(http)
+            print("fetched revision \(revision.prefix(12)): \(summary.files) files, \(summary.size) bytes (\(summary.bytesReceived) received)")
+        } catch {
+            try? await http.shutdown()
+            throw error
+        }
+        try await http.shutdown()
+    }
+
+    private func fetch(_ http: HTTPClient) async throws -> SourceFetcher.Summary {
+        let endpoint = endpoint
+        let tokenFile = tokenFile
+        let fetcher = SourceFetcher(namespace: namespace, environment: environment) { request in
+            var outgoing = HTTPClientRequest(url: endpoint + request.path)
+            outgoing.method = HTTPMethod(rawValue: request.method)
+            for (name, value) in request.headers { outgoing.headers.replaceOrAdd(name: name, value: value) }
+            // Read each time: the kubelet replaces the file before the token in it expires.
+            let token = try String(contentsOfFile: tokenFile, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+            outgoing.headers.replaceOrAdd(name: SourceAPI.tokenHeader, value: token)
+            let response = try await http.execute(outgoing, timeout: .seconds(60))
+            let body = try await response.body.collect(upTo: 64 << 20)
+            return TransferResponse(status: Int(response.status.code), body: Data(buffer: body))
+        }
+        guard let digest = Digest(hex: revision) else { throw ValidationError("--revision: '\(revision)' is no sha256 in hex digits") }
+        return try await fetcher.fetch(revision: digest, into: into)
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+
+extension Job {
+    /// The build digest that this build Job makes.
+    var digest: String? { metadata.annotations?[Names.buildDigestAnnotation] }
+
+    public var isFinished: Bool { isComplete || failure != nil }
+
+    var isComplete: Bool {
+        status?.conditions?.contains { $0.type == "Complete" && $0.status == "True" } ?? false
+    }
+
+    /// The condition that says why the Job failed.
+    var failure: ObjectCondition? {
+        status?.conditions?.first { $0.type == "Failed" && $0.status == "True" }
+    }
+
+    func isFor(digest: String, attempt: Int) -> Bool {
+        self.digest == digest && Int(metadata.annotations?[Names.attemptAnnotation] ?? "0") == attempt
+            && metadata.deletionTimestamp == nil
+    }
+}
+
+extension Planner {
+    /// Reads off a build Job how far the image is.
+    mutating func follow(_ job: Job) -> Bool {
+        let pod = observed.buildPods.max { ($0.metadata.creationTimestamp ?? .distantPast) < ($1.metadata.creationTimestamp ?? .distantPast) }
+        let build = pod?.containerStatus(Names.buildContainer)
+        if let started = job.status?.startTime ?? job.metadata.creationTimestamp {
+            let finished = build?.state?.terminated?.finishedAt ?? job.status?.completionTime
+            plan.progress.buildSpan = .init(startedAt: started, finishedAt: job.isFinished ? finished ?? observed.now : finished)
+        }
+        // The container's end is known some tenths of a second before the Job's own conditions are.
+        if job.isComplete || build?.state?.terminated?.exitCode == 0 {
+            plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built and pushed")
+            return true
+        }
+        if let failure = job.failure, failure.reason == "DeadlineExceeded" {
+            fail(.buildDeadlineExceeded, "the build took longer than \(settings.buildDeadline) s", pod: pod, container: Names.buildContainer)
+        } else if let ended = build?.state?.terminated {
+            if ended.reason == "OOMKilled" {
+                fail(.buildOutOfMemory, "the build was killed because it used more memory than allowed", pod: pod, container: Names.buildContainer)
+            } else {
+                fail(.buildFailed, "the build ended with exit code \(ended.exitCode ?? -1)", pod: pod, container: Names.buildContainer)
+            }
+        } else if let ended = pod?.initContainerStatus(Names.sourceContainer)?.state?.terminated, let code = ended.exitCode, code != 0 {
+            fail(.buildFailed, "the sources could not be fetched for the build", pod: pod, container: Names.sourceContainer)
+        } else if let failure = job.failure {
+            plan.progress.image = .failed(.buildFailed, failure.message ?? "the build Job failed")
+        } else {
+            plan.progress.image = .working(.building, buildProgress(of: pod))
+        }
+        return false
+    }
+
+    private mutating func fail(_ reason: Reason, _ headline: String, pod: Pod?, container: String) {
+        // The log was read when the failure was first seen; a status that tells it is not asked for again.
+        if let known = environment.status?.condition(.imageBuilt), known.reason == reason, environment.status?.buildDigest == digest,
+            known.observedGeneration == environment.metadata.generation, known.status == .false
+        {
+            plan.progress.image = .failed(reason, known.message)
+            return
+        }
+        guard let pod else {
+            plan.progress.image = .failed(reason, headline)
+            return
+        }
+        guard let answer = ask(.log(pod: pod.name, container: container, previous: false)) else { return }
+        plan.progress.image = .failed(reason, withLog(headline, answer))
+    }
+
+    private func buildProgress(of pod: Pod?) -> String {
+        guard let pod else { return "waiting for the build pod" }
+        if let why = pod.unschedulable { return "the build pod cannot be scheduled: \(why)" }
+        for name in [Names.sourceContainer, Names.buildContainer] {
+            let status = pod.initContainerStatus(name) ?? pod.containerStatus(name)
+            if let waiting = status?.state?.waiting, let why = waiting.reason, why.contains("Image") || why.contains("Err") {
+                return "the build pod cannot start \(name): \(why): \(waiting.message ?? "")"
+            }
+        }
+        if pod.containerStatus(Names.buildContainer)?.state?.running != nil { return "building the image" }
+        if pod.initContainerStatus(Names.sourceContainer)?.state?.running != nil { return "fetching the sources" }
+        return "the build pod is starting"
+    }
+}
+
+/// A headline followed by the last lines of a log, indented, as it stands in a status.
+func withLog(_ headline: String, _ answer: Answer) -> String {
+    switch answer {
+    case .lines(let lines) where !lines.isEmpty: "\(headline); its last lines:\n" + lines.map { "  \($0)" }.joined(separator: "\n")
+    case .unavailable(let why): "\(headline); its log cannot be read: \(why)"
+    default: "\(headline); it wrote no log"
+    }
+}
+
+extension Timestamp {
+    static let distantPast = Timestamp(.distantPast)
+}
+
+extension Pod {
+    func containerStatus(_ name: String) -> ContainerStatus? {
+        status?.containerStatuses?.first { $0.name == name }
+    }
+
+    func initContainerStatus(_ name: String) -> ContainerStatus? {
+        status?.initContainerStatuses?.first { $0.name == name }
+    }
+
+    /// The scheduler's words when no node takes this pod.
+    var unschedulable: String? {
+        guard let condition = status?.conditions?.first(where: { $0.type == "PodScheduled" }), condition.status == "False",
+            condition.reason == "Unschedulable"
+        else { return nil }
+        return condition.message ?? "no node fits"
+    }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+
+extension Planner {
+    /// Applies what differs from the wanted objects and reads off the cluster how far the rollout is.
+    mutating func ensureDeployment() {
+        let render = render
+        var changed = false
+        func apply(_ desired: JSONValue, _ type: ResourceType, over present: ObjectMeta?) {
+            guard present?.annotations?[Names.appliedAnnotation] != desired["metadata"]?["annotations"]?[Names.appliedAnnotation]?.stringValue
+            else { return }
+            plan.actions.append(.apply(desired, type: type, creates: present == nil))
+            changed = true
+        }
+        apply(render.deployment, .deployments, over: observed.deployment?.metadata)
+        if let service = render.service {
+            apply(service, .services, over: observed.service?.metadata)
+        } else if let service = observed.service, service.metadata.deletionTimestamp == nil {
+            plan.actions.append(.delete(.services, name: service.name, uid: service.metadata.uid ?? ""))
+        }
+        if let ingress = render.ingress {
+            apply(ingress, .ingresses, over: observed.ingress?.metadata)
+        } else if let ingress = observed.ingress, ingress.metadata.deletionTimestamp == nil {
+            plan.actions.append(.delete(.ingresses, name: ingress.name, uid: ingress.metadata.uid ?? ""))
+        }
+        guard !changed, let deployment = observed.deployment else {
+            plan.progress.deployment = .working(.rollingOut, "rolling out revision \(spec.revision.prefix(12))")
+            return
+        }
+        follow(deployment)
+    }
+
+    private mutating func follow(_ deployment: Deployment) {
+        let current = observed.pods.filter { $0.metadata.labels?[Names.digestLabel] == String(digest.prefix(63)) }
+        let wanted = spec.replicas ?? 1
+        let status = deployment.status
+        let seen = (status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0)
+        let updated = status?.updatedReplicas ?? 0
+        let available = status?.availableReplicas ?? 0
+        // Pods of an older revision must not be counted as the new one's, hence all three numbers.
+        let rolledOut = seen && updated == wanted && (status?.replicas ?? 0) == wanted && available == wanted
+
+        if rolledOut {
+            finishRollout()
+        } else if let (reason, headline, pod) = trouble(of: current) {
+            failRollout(reason, headline, pod: pod)
+        } else if let failure = status?.conditions?.first(where: { $0.type == "ReplicaFailure" && $0.status == "True" }) {
+            plan.progress.deployment = .failed(.refused, "the cluster refuses the pods: \(failure.message ?? "no reason given")")
+        } else if seen, let stuck = status?.conditions?.first(where: { $0.type == "Progressing" && $0.reason == "ProgressDeadlineExceeded" }) {
+            plan.progress.deployment = .failed(.notReady, "no progress for \(settings.progressDeadline) s: \(stuck.message ?? "")")
+        } else {
+            let pending = current.compactMap(\.unschedulable).first.map { "; waiting for a node: \($0)" } ?? ""
+            plan.progress.deployment = .working(.rollingOut, "\(seen ? min(updated, available) : 0) of \(wanted) pods ready\(pending)")
+        }
+    }
+
+    private mutating func finishRollout() {
+        // A pod that is going away may still be served by a load balancer that has not heard of it yet.
+        let leaving = observed.pods.filter { $0.metadata.labels?[Names.digestLabel] != String(digest.prefix(63)) }
+        if let wait = secondsToWait(for: leaving) {
+            plan.progress.deployment = .working(.rollingOut, "waiting for the pods of the earlier revision to end")
+            plan.requeueAfter = wait
+            return
+        }
+        if let url = render.urls.first, settings.ingressAddress != nil, spec.replicas ?? 1 > 0, !isKnownReady {
+            switch ask(.url(url)) {
+            case nil: return
+            case .yes: break
+            case .unavailable(let why):
+                plan.progress.deployment = .working(.rollingOut, "\(url) does not answer yet: \(why)")
+                plan.requeueAfter = 0.2
+                return
+            case .no, .lines:
+                plan.progress.deployment = .working(.rollingOut, "\(url) is not routed yet")
+                plan.requeueAfter = 0.2
+                return
+            }
+        }
+        plan.progress.deployment = .done(.rolledOut, "revision \(spec.revision.prefix(12)) runs")
+        plan.progress.rolloutFinished = true
+        plan.progress.deployedImage = render.image
+    }
+
+    /// The URL was checked for this generation; asking again at every pod event would only cost requests.
+    private var isKnownReady: Bool {
+        guard let status = environment.status, status.buildDigest == digest else { return false }
+        return status.isTrue(.ready) && status.condition(.ready)?.observedGeneration == environment.metadata.generation
+    }
+
+    /// How long to wait until pods that are being deleted can no longer be served; `nil` when there is nothing to wait for.
+    ///
+    /// Load balancers hear of an ended endpoint within about two seconds, so pods that ignore SIGTERM do not hold
+    /// the rollout for their whole grace period.
+    private func secondsToWait(for leaving: [Pod]) -> Double? {
+        let limit = 3.0
+        let waits = leaving.compactMap { pod -> Double? in
+            guard let deletion = pod.metadata.deletionTimestamp else { return limit }
+            let grace = Double(settings.terminationGracePeriod)
+            let since = observed.now.date.timeIntervalSince(deletion.date) + grace
+            return since >= limit ? nil : limit - since
+        }
+        return waits.max().map { min(max($0, 0.1), limit) }
+    }
+
+    /// The first pod of the wanted revision that cannot become ready by itself, and why.
+    private func trouble(of pods: [Pod]) -> (Reason, String, Pod)? {
+        for pod in pods.sorted(by: { $0.name < $1.name }) where pod.metadata.deletionTimestamp == nil {
+            guard let app = pod.containerStatus(Names.applicationContainer) else { continue }
+            let waiting = app.state?.waiting
+            switch waiting?.reason {
+            case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
+                return (.imagePullFailed, "the node cannot pull the image: \(waiting?.message ?? "")", pod)
+            case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+                return (.refused, "the container cannot be created: \(waiting?.message ?? "")", pod)
+            default: break
+            }
+            // One crash may be a race with a dependency that still starts; the node's back-off says that it happened again.
+            guard waiting?.reason == "CrashLoopBackOff" || (app.restartCount ?? 0) > 1, app.ready != true,
+                let ended = app.lastState?.terminated ?? app.state?.terminated
+            else { continue }
+            let how = ended.reason == "OOMKilled" ? "was killed for using more memory than its limit" : "exited with code \(ended.exitCode ?? -1)"
+            return (.crashLoop, "the application \(how) (\(app.restartCount ?? 0) restarts)", pod)
+        }
+        return nil
+    }
+
+    private mutating func failRollout(_ reason: Reason, _ headline: String, pod: Pod) {
+        guard reason == .crashLoop else {
+            plan.progress.deployment = .failed(reason, headline)
+            return
+        }
+        // Each restart writes nearly the same log: what was told once stays, so that a crash loop does not write statuses for ever.
+        if let known = environment.status?.condition(.deployed), known.reason == reason, environment.status?.buildDigest == digest,
+            known.observedGeneration == environment.metadata.generation
+        {
+            plan.progress.deployment = .failed(reason, known.message)
+            return
+        }
+        let restarted = pod.containerStatus(Names.applicationContainer)?.state?.terminated == nil
+        guard let answer = ask(.log(pod: pod.name, container: Names.applicationContainer, previous: restarted)) else { return }
+        plan.progress.deployment = .failed(reason, withLog(headline, answer))
+    }
+}

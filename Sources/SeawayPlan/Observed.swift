@@ -1,0 +1,48 @@
+import KubernetesModel
+import SeawayAPI
+
+/// Everything that a decision about one Environment may look at. Values only: the time is one of them.
+public struct Observed: Sendable {
+    public var now: Timestamp
+    public var environment: Environment
+    public var job: Job?
+    /// Pods of the build Job.
+    public var buildPods: [Pod] = []
+    public var deployment: Deployment?
+    /// Pods of the application, of every revision.
+    public var pods: [Pod] = []
+    public var service: Service?
+    public var ingress: Ingress?
+    public var cacheClaim: PersistentVolumeClaim?
+    /// What was looked up because an earlier plan asked.
+    public var answers: [Question: Answer] = [:]
+
+    public init(now: Timestamp, environment: Environment) {
+        self.now = now
+        self.environment = environment
+    }
+}
+
+/// A look-up that a decision needs and the watched objects do not hold. Asked as an action, so that deciding stays pure.
+public enum Question: Hashable, Sendable {
+    /// Whether the object store holds the sources of this revision, complete.
+    case source(revision: String)
+    /// Whether the registry holds the image with this tag.
+    case image(tag: String)
+    /// Whether another build may start now.
+    case buildSlot
+    /// Whether the cluster provisions volumes by itself.
+    case defaultStorageClass
+    /// The last lines that a container wrote.
+    case log(pod: String, container: String, previous: Bool)
+    /// Whether a request for this URL reaches the application.
+    case url(String)
+}
+
+public enum Answer: Hashable, Sendable {
+    case yes
+    case no
+    case lines([String])
+    /// The look-up failed; the text is fit for a status.
+    case unavailable(String)
+}

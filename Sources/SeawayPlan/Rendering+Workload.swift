@@ -1,0 +1,159 @@
+import KubernetesModel
+import SeawayAPI
+
+// Deployment, Service and Ingress.
+extension Rendering {
+    var deployment: JSONValue {
+        let selector: JSONValue = [Names.environmentLabel: .string(name)]
+        let podLabels: JSONValue = [
+            Names.environmentLabel: .string(name),
+            Names.applicationLabel: .string(name),
+            Names.managedByLabel: .string(Names.managedByValue),
+            // A label's value is at most 63 characters long.
+            Names.digestLabel: .string(String(digest.prefix(63))),
+        ]
+        return sealed([
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata(
+                name, labels: [Names.environmentLabel: .string(name)], annotations: [Names.revisionAnnotation: .string(spec.revision)]),
+            "spec": [
+                "replicas": .int(spec.replicas ?? 1),
+                "progressDeadlineSeconds": .int(settings.progressDeadline),
+                "revisionHistoryLimit": 2,
+                // The earlier revision serves until the new one is ready.
+                "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxSurge": 1, "maxUnavailable": 0]],
+                "selector": ["matchLabels": selector],
+                "template": [
+                    "metadata": ["labels": podLabels],
+                    "spec": [
+                        // Legacy variables of every Service in the namespace would shadow the application's own.
+                        "enableServiceLinks": false,
+                        "terminationGracePeriodSeconds": .int(settings.terminationGracePeriod),
+                        "containers": [container],
+                    ],
+                ],
+            ],
+        ])
+    }
+
+    private var container: JSONValue {
+        [
+            "name": .string(Names.applicationContainer),
+            "image": .string(image),
+            // The tag is a digest of everything in the image, so a node never holds another one under it.
+            "imagePullPolicy": "IfNotPresent",
+            "command": spec.command.json,
+            "args": spec.args.json,
+            "workingDir": spec.workingDir.json,
+            "env": (spec.vars?.env).json,
+            "envFrom": (spec.vars?.envFrom).json,
+            "ports": containerPorts.isEmpty ? .null : .array(containerPorts),
+            "resources": resources,
+            "livenessProbe": spec.livenessProbe ?? .null,
+            "readinessProbe": spec.readinessProbe ?? defaultReadinessProbe,
+            "startupProbe": spec.startupProbe ?? .null,
+            "lifecycle": spec.lifecycle ?? .null,
+            "securityContext": spec.securityContext ?? .null,
+        ]
+    }
+
+    private var resources: JSONValue {
+        guard let resources = spec.resources, !resources.isEmpty else { return .null }
+        let quantities = JSONValue.object(resources.mapValues { .string($0.description) })
+        return ["requests": quantities, "limits": quantities]
+    }
+
+    /// Without a probe a pod counts as ready before the application listens.
+    private var defaultReadinessProbe: JSONValue {
+        guard let port = ports.first(where: { ($0.protocol ?? "TCP") == "TCP" }) else { return .null }
+        return ["tcpSocket": ["port": .int(port.port)], "periodSeconds": 1, "failureThreshold": 3]
+    }
+
+    private var containerPorts: [JSONValue] {
+        ports.enumerated().map { index, port in
+            ["name": .string(portName(port, index)), "containerPort": .int(port.port), "protocol": .string(port.protocol ?? "TCP")]
+        }
+    }
+
+    private func portName(_ port: EnvironmentSpec.Port, _ index: Int) -> String {
+        port.name ?? (index == 0 ? "http" : "port-\(port.port)")
+    }
+
+    /// The application's ports; a Service or Ingress without any means port 9000, as published manifests expect.
+    var ports: [EnvironmentSpec.Port] {
+        if let ports = spec.network?.service?.ports, !ports.isEmpty { return ports }
+        if let ports = spec.ports, !ports.isEmpty { return ports }
+        return wantsService ? [EnvironmentSpec.Port(name: "http", port: 9000)] : []
+    }
+
+    private var wantsIngress: Bool { spec.network?.ingress?.enabled ?? false }
+
+    private var wantsService: Bool {
+        spec.network?.service?.enabled ?? (wantsIngress || !(spec.ports ?? []).isEmpty)
+    }
+
+    var service: JSONValue? {
+        guard wantsService else { return nil }
+        let service = spec.network?.service
+        let type = service?.type ?? "ClusterIP"
+        let isExternalName = type == "ExternalName"
+        return sealed([
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(name, annotations: (service?.annotations ?? [:]).mapValues(JSONValue.string)),
+            "spec": [
+                "type": .string(type),
+                "externalName": isExternalName ? (service?.externalName).json : .null,
+                "selector": isExternalName ? .null : [Names.environmentLabel: .string(name)],
+                "ports": .array(
+                    ports.enumerated().map { index, port in
+                        [
+                            "name": .string(portName(port, index)), "port": .int(port.port), "targetPort": .int(port.port),
+                            "protocol": .string(port.protocol ?? "TCP"), "nodePort": type == "ClusterIP" ? .null : port.nodePort.json,
+                        ]
+                    }),
+            ],
+        ])
+    }
+
+    var ingress: JSONValue? {
+        guard wantsIngress, let first = ports.first else { return nil }
+        let ingress = spec.network?.ingress
+        return sealed([
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": metadata(name, annotations: (ingress?.annotations ?? [:]).mapValues(JSONValue.string)),
+            "spec": [
+                "ingressClassName": (ingress?.className ?? settings.ingressClass).json,
+                "tls": (ingress?.tls).json,
+                "rules": [
+                    [
+                        "host": host.json,
+                        "http": [
+                            "paths": [
+                                [
+                                    "path": "/", "pathType": "Prefix",
+                                    "backend": ["service": ["name": .string(name), "port": ["number": .int(ingress?.port ?? first.port)]]],
+                                ]
+                            ]
+                        ],
+                    ]
+                ],
+            ],
+        ])
+    }
+
+    private var host: String? {
+        if let host = spec.network?.ingress?.host { return host }
+        if let host = spec.network?.ingress?.tls?.first?["hosts"]?[0]?.stringValue { return host }
+        return settings.ingressDomain.map { "\(name).\(namespace).\($0)" }
+    }
+
+    var urls: [String] {
+        guard wantsIngress, let host else { return [] }
+        let secure = !(spec.network?.ingress?.tls ?? []).isEmpty
+        let port = settings.ingressPort.map { $0 == (secure ? 443 : 80) ? "" : ":\($0)" } ?? ""
+        return ["\(secure ? "https" : "http")://\(host)\(port)/"]
+    }
+}

@@ -1,0 +1,72 @@
+/// What a scan found: the tree, and where the bytes of each chunk are.
+public struct SourceScan: Sendable {
+    /// The directory that was scanned.
+    public let root: String
+    public let tree: SourceTree
+    /// A place of each different chunk of the tree.
+    public let files: [Digest: Location]
+    /// Where the scanner keeps what it remembers, if anywhere.
+    let cacheFile: String?
+    /// Things the user may want to know but that stop nothing.
+    public let warnings: [String]
+
+    /// Where a chunk is.
+    public struct Location: Sendable, Hashable {
+        /// Relative to the root.
+        public var path: String
+        /// In bytes.
+        public var offset: Int
+        /// In bytes.
+        public var length: Int
+
+        public init(path: String, offset: Int, length: Int) {
+            self.path = path
+            self.offset = offset
+            self.length = length
+        }
+    }
+
+    /// - Parameters:
+    ///   - root: The directory in which the files are.
+    ///   - tree: The files.
+    public init(root: String, tree: SourceTree, warnings: [String] = []) {
+        self.init(root: root, tree: tree, warnings: warnings, cacheFile: nil)
+    }
+
+    init(root: String, tree: SourceTree, warnings: [String], cacheFile: String?) {
+        self.root = root
+        self.cacheFile = cacheFile
+        self.tree = tree
+        self.warnings = warnings
+        var files: [Digest: Location] = [:]
+        for entry in tree.entries {
+            for chunk in entry.transferChunks where files[chunk.digest] == nil {
+                files[chunk.digest] = Location(path: entry.path, offset: chunk.offset, length: chunk.length)
+            }
+        }
+        self.files = files
+    }
+
+    /// Reads chunks of the scanned files.
+    public func reader() throws -> ChunkReader { ChunkReader(scan: self, files: try FileReader(root: root)) }
+
+    /// Reads the bytes of chunks and checks that they are still the scanned ones.
+    public struct ChunkReader: Sendable {
+        private let scan: SourceScan
+        private let files: FileReader
+
+        fileprivate init(scan: SourceScan, files: FileReader) {
+            self.scan = scan
+            self.files = files
+        }
+
+        /// The bytes of a chunk.
+        /// - Throws: `SourceError` with code `changedWhileReading` when the file is no longer what was scanned.
+        public func bytes(of digest: Digest) throws -> [UInt8] {
+            guard let place = scan.files[digest] else {
+                throw SourceError(.invalidTree, "The chunk \(digest) is not part of the scanned files.")
+            }
+            return try files.chunk(digest, of: place.path, offset: place.offset, length: place.length)
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOFoundationCompat
+import ObjectStore
+import Source
+import SourceTransfer
+
+/// Checks a token.
+/// - Returns: The namespace of the ServiceAccount that the token belongs to; `nil` when the token is not valid.
+/// - Throws: When the token cannot be checked now.
+public typealias SourceAuthenticator = @Sendable (_ token: String) async throws -> String?
+
+/// The routes of the source API.
+///
+/// Every answer has the header `X-Seaway-Api: v1`, which tells answers of the operator from those of a proxy before it.
+/// - Parameters:
+///   - store: Where sources are kept.
+///   - authenticate: Tells whose token it is. The namespace that it returns is the only one that a request may touch.
+public func sourceRoutes(store: SourceStore, authenticate: @escaping SourceAuthenticator) -> Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: StatusErrors())
+    SourceController(store: store, authenticate: authenticate).addRoutes(to: router)
+    return router
+}
+
+/// Answers the requests of the source API.
+struct SourceController: Sendable {
+    typealias Context = BasicRequestContext
+
+    /// How many bodies are in memory at once; further requests wait.
+    private static let bodiesAtOnce = 8
+    private static let piece = 256 << 10
+
+    let store: SourceStore
+    let authenticate: SourceAuthenticator
+    private let permits = Permits(bodiesAtOnce)
+
+    init(store: SourceStore, authenticate: @escaping SourceAuthenticator) {
+        self.store = store
+        self.authenticate = authenticate
+    }
+
+    func addRoutes(to router: Router<Context>) {
+        let base = "v1/namespaces/{namespace}/environments/{environment}"
+        router.post("\(base)/trees", use: postTree)
+        router.get("\(base)/trees/{revision}", use: getTree)
+        router.head("\(base)/trees/{revision}", use: headTree)
+        router.get("\(base)/trees/{revision}/packs", use: getPacks)
+        router.put("\(base)/packs/{id}", use: putPack)
+        router.get("\(base)/packs/{id}", use: getPack)
+    }
+
+    @Sendable private func postTree(_ request: Request, _ context: Context) async throws -> Response {
+        let environment = try await authorize(request, context)
+        var base: Digest?
+        if let text = request.headers[HTTPField.Name.seawayBase] {
+            guard let digest = Digest(hex: text) else { throw SourceStoreError(.invalidName, "\(SourceAPI.baseHeader) is no revision.") }
+            base = digest
+        }
+        let answer = try await permits.withPermit {
+            let body = try await collect(request, upTo: SourceAPI.largestTree)
+            return try await store.postTree(body, base: base, environment: environment)
+        }
+        return try Response.json(answer)
+    }
+
+    @Sendable private func getTree(_ request: Request, _ context: Context) async throws -> Response {
+        let environment = try await authorize(request, context)
+        let revision = try digest("revision", context)
+        guard let bytes = try await permits.withPermit({ try await store.tree(revision, environment: environment) }) else {
+            throw notStored("tree", revision)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/zstd"], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    @Sendable private func headTree(_ request: Request, _ context: Context) async throws -> Response {
+        let environment = try await authorize(request, context)
+        let revision = try digest("revision", context)
+        guard try await store.contains(environment: environment, revision: revision) else { throw notStored("tree", revision) }
+        return Response(status: .ok)
+    }
+
+    @Sendable private func getPacks(_ request: Request, _ context: Context) async throws -> Response {
+        let environment = try await authorize(request, context)
+        let revision = try digest("revision", context)
+        guard let packs = try await permits.withPermit({ try await store.packs(of: revision, environment: environment) }) else {
+            throw notStored("tree", revision)
+        }
+        return try Response.json(PacksAnswer(packs: packs))
+    }
+
+    @Sendable private func putPack(_ request: Request, _ context: Context) async throws -> Response {
+        let environment = try await authorize(request, context)
+        let id = try digest("id", context)
+        let isNew = try await permits.withPermit {
+            let body = try await collect(request, upTo: Pack.largest)
+            return try await store.putPack(id, body, environment: environment)
+        }
+        return Response(status: isNew ? .created : .ok)
+    }
+
+    @Sendable private func getPack(_ request: Request, _ context: Context) async throws -> Response {
+        let environment = try await authorize(request, context)
+        let id = try digest("id", context)
+        guard let size = try await store.sizeOfPack(id, environment: environment) else { throw notStored("pack", id) }
+        let body = ResponseBody(contentLength: size) { writer in
+            // The permit is held until the bytes are on the wire, so slow readers do not fill the memory.
+            let bytes = try await permits.withPermit { () -> [UInt8]? in
+                guard let bytes = try await store.pack(id, environment: environment), bytes.count == size else { return nil }
+                for start in stride(from: 0, to: size, by: Self.piece) {
+                    try await writer.write(ByteBuffer(bytes: bytes[start..<min(size, start + Self.piece)]))
+                }
+                return bytes
+            }
+            // Ending short of the announced length tells the client that something is wrong.
+            guard bytes != nil else { throw SourceStoreError(.damaged, "The pack \(id) changed while it was read.") }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/octet-stream"], body: body)
+    }
+
+    /// Checks the token against the namespace in the path.
+    private func authorize(_ request: Request, _ context: Context) async throws -> ObjectName {
+        let environment = try ObjectName(
+            namespace: try context.parameters.require("namespace"), name: try context.parameters.require("environment"))
+        guard let token = SourceController.token(of: request) else {
+            throw RequestRefusal(.unauthorized, "The request has no token; send one of audience 'seaway' as \(SourceAPI.tokenHeader).")
+        }
+        let namespace: String?
+        do {
+            namespace = try await authenticate(token)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            context.logger.warning("A token cannot be checked", metadata: ["error": "\(error)"])
+            throw RequestRefusal(.serviceUnavailable, "The token cannot be checked now; repeat in a moment.")
+        }
+        guard let namespace else {
+            throw RequestRefusal(.unauthorized, "The token is not valid; it must be a ServiceAccount's, of audience 'seaway', and not expired.")
+        }
+        guard namespace == environment.namespace else {
+            throw RequestRefusal(.forbidden, "The token belongs to another namespace than '\(environment.namespace)'.")
+        }
+        return environment
+    }
+
+    private static func token(of request: Request) -> String? {
+        if let token = request.headers[HTTPField.Name.seawayToken], !token.isEmpty { return token }
+        guard let value = request.headers[.authorization] else { return nil }
+        let parts = value.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return String(parts[1])
+    }
+
+    private func digest(_ name: String, _ context: Context) throws -> Digest {
+        guard let digest = Digest(hex: try context.parameters.require(name)) else {
+            throw SourceStoreError(.invalidName, "A \(name) is 64 lower-case hex digits.")
+        }
+        return digest
+    }
+
+    private func collect(_ request: Request, upTo limit: Int) async throws -> [UInt8] {
+        let tooLarge = SourceStoreError(.tooLarge, "The body is larger than \(limit) bytes.")
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
+        do {
+            return Array(buffer: try await request.body.collect(upTo: limit))
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
+    }
+
+    private func notStored(_ what: String, _ digest: Digest) -> SourceStoreError {
+        SourceStoreError(.notFound, "There is no \(what) \(digest) in the environment.")
+    }
+}
+
+extension HTTPField.Name {
+    static let seawayToken = HTTPField.Name.known(SourceAPI.tokenHeader)
+    static let seawayBase = HTTPField.Name.known(SourceAPI.baseHeader)
+    static let seawayAPI = HTTPField.Name.known("X-Seaway-Api")
+
+    /// `name` is a constant that is a valid field name.
+    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .from }
+}

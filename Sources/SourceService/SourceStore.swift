@@ -1,0 +1,185 @@
+import ObjectStore
+import Source
+import SourceTransfer
+
+/// Keeps the sources of environments in an object store.
+///
+/// Every byte is checked before anything is stored: packs against their id and each chunk's digest, trees against all
+/// rules of `SourceTree`. Trees are stored only when all their chunks are. Safe to use from many tasks.
+public final class SourceStore: Sendable {
+    private static let readsAtOnce = 16
+
+    private let objects: any ObjectStore
+    private let indexes: ChunkIndexCache
+    private let gate = RemovalGate()
+
+    /// - Parameters:
+    ///   - objects: Where the bytes are kept.
+    ///   - mostIndexedChunks: How many chunks are remembered over all environments, at about 100 bytes each.
+    public init(objects: any ObjectStore, mostIndexedChunks: Int = 500_000) {
+        self.objects = objects
+        indexes = ChunkIndexCache(mostChunks: mostIndexedChunks)
+    }
+
+    /// Whether the sources of a revision are complete.
+    /// - Throws: `ObjectStoreError`.
+    public func contains(environment: ObjectName, revision: Digest) async throws -> Bool {
+        try await objects.head(StorageLayout(environment: environment).tree(revision)) != nil
+    }
+
+    /// Removes everything that is stored for an environment. It is no error when there is nothing.
+    /// - Throws: `SourceStoreError`, `ObjectStoreError`.
+    public func remove(namespace: String, environment: String) async throws {
+        let name = try ObjectName(namespace: namespace, name: environment)
+        try await gate.remove(name) {
+            indexes.remove(name)
+            defer { indexes.remove(name) }
+            try await objects.deleteAll(StorageLayout(environment: name).prefix)
+        }
+    }
+
+    // MARK: Trees
+
+    /// Finds out what is missing; stores the tree when nothing is.
+    /// - Parameters:
+    ///   - compressed: The canonical form, compressed with zstd.
+    ///   - base: The revision with whose canonical form as prefix it was compressed.
+    /// - Throws: `SourceStoreError`, `ObjectStoreError`.
+    public func postTree(_ compressed: [UInt8], base: Digest? = nil, environment: ObjectName) async throws -> TreeAnswer {
+        try await gate.write(environment) {
+            var prefix: [UInt8] = []
+            if let base {
+                guard let stored = try await canonicalTree(base, environment: environment) else {
+                    throw SourceStoreError(.baseUnknown, "The tree \(base) that this one refers to is not stored; send it in full.")
+                }
+                prefix = stored
+            }
+            let (tree, canonical) = try SourceStore.parse(compressed, prefix: prefix)
+            let revision = Digest(hashing: canonical)
+            let missing = try await self.missing(from: tree, environment: environment)
+            if missing.isEmpty {
+                let body = base == nil ? compressed : try checked { try Zstd.compress(canonical) }
+                try await objects.put(StorageLayout(environment: environment).tree(revision), body)
+            }
+            return TreeAnswer(revision: revision, missing: missing)
+        }
+    }
+
+    /// The canonical form of a tree, compressed with zstd.
+    /// - Returns: `nil` when it is not stored.
+    /// - Throws: `ObjectStoreError`.
+    public func tree(_ revision: Digest, environment: ObjectName) async throws -> [UInt8]? {
+        try await objects.get(StorageLayout(environment: environment).tree(revision))
+    }
+
+    /// The packs that together hold all of a tree.
+    /// - Returns: `nil` when the tree is not stored.
+    /// - Throws: `SourceStoreError`, `ObjectStoreError`.
+    public func packs(of revision: Digest, environment: ObjectName) async throws -> [Digest]? {
+        guard let canonical = try await canonicalTree(revision, environment: environment) else { return nil }
+        let chunks = try checked { try SourceTree(canonical: canonical).chunkLengths().keys }
+        guard let packs = try await index(of: environment).packs(holding: chunks) else {
+            throw SourceStoreError(.damaged, "The stored sources of \(environment) at \(revision) are not complete; delete and sync the environment.")
+        }
+        return packs
+    }
+
+    private static func parse(_ compressed: [UInt8], prefix: [UInt8]) throws -> (SourceTree, [UInt8]) {
+        try checked {
+            let canonical = try Zstd.decompress(compressed, limit: SourceTree.largestCanonical, prefix: prefix)
+            return (try SourceTree(canonical: canonical), canonical)
+        }
+    }
+
+    private func canonicalTree(_ revision: Digest, environment: ObjectName) async throws -> [UInt8]? {
+        guard let compressed = try await tree(revision, environment: environment) else { return nil }
+        let canonical = try? Zstd.decompress(compressed, limit: SourceTree.largestCanonical)
+        guard let canonical, Digest(hashing: canonical) == revision else {
+            throw SourceStoreError(.damaged, "The stored tree \(revision) of \(environment) is damaged; delete and sync the environment.")
+        }
+        return canonical
+    }
+
+    private func missing(from tree: SourceTree, environment: ObjectName) async throws -> [Digest] {
+        let index = try await index(of: environment)
+        var missing: [Digest] = []
+        for (chunk, length) in tree.chunkLengths() {
+            guard let stored = index.length(of: chunk) else {
+                missing.append(chunk)
+                continue
+            }
+            guard stored == length else {
+                throw SourceStoreError(.unprocessable, "The tree says that the chunk \(chunk) has \(length) bytes, but it has \(stored).")
+            }
+        }
+        return missing.sorted()
+    }
+
+    // MARK: Packs
+
+    /// Checks and stores a pack.
+    /// - Returns: Whether it is new.
+    /// - Throws: `SourceStoreError`, `ObjectStoreError`.
+    public func putPack(_ id: Digest, _ bytes: [UInt8], environment: ObjectName) async throws -> Bool {
+        guard bytes.count <= Pack.largest else { throw SourceStoreError(.tooLarge, "A pack is at most \(Pack.largest) bytes.") }
+        guard Digest(hashing: bytes) == id else {
+            throw SourceStoreError(.unprocessable, "The pack has another SHA-256 than its name says.")
+        }
+        let chunks = try checked { try PackReader.check(bytes) }
+        guard !chunks.isEmpty else { throw SourceStoreError(.unprocessable, "The pack is empty.") }
+        return try await gate.write(environment) {
+            let index = try await index(of: environment)
+            if index.contains(pack: id) { return false }
+            let layout = StorageLayout(environment: environment)
+            try await objects.put(layout.pack(id), bytes)
+            try await objects.put(layout.index(id), PackIndex(chunks: chunks).bytes)
+            index.add(pack: id, chunks)
+            indexes.trim()
+            return true
+        }
+    }
+
+    /// - Returns: The size of a pack in bytes, or `nil` when it is not stored.
+    /// - Throws: `ObjectStoreError`.
+    public func sizeOfPack(_ id: Digest, environment: ObjectName) async throws -> Int? {
+        try await objects.head(StorageLayout(environment: environment).pack(id))
+    }
+
+    /// - Returns: The bytes of a pack, or `nil` when it is not stored.
+    /// - Throws: `ObjectStoreError`.
+    public func pack(_ id: Digest, environment: ObjectName) async throws -> [UInt8]? {
+        try await objects.get(StorageLayout(environment: environment).pack(id))
+    }
+
+    /// The index of an environment, with everything that is stored in it.
+    private func index(of environment: ObjectName) async throws -> ChunkIndex {
+        let index = indexes[environment]
+        if index.isLoaded { return index }
+        // Packs that arrive while this reads are added to the same index, so none is lost between the two.
+        let layout = StorageLayout(environment: environment)
+        let ids = try await objects.list(layout.packs).compactMap(layout.packID(ofIndex:))
+        try await withThrowingTaskGroup(of: (Digest, [UInt8]?).self) { tasks in
+            func take(_ result: (id: Digest, bytes: [UInt8]?)?) throws {
+                guard let result, let bytes = result.bytes else { return }
+                index.add(pack: result.id, try PackIndex(bytes).chunks)
+            }
+            for (number, id) in ids.enumerated() {
+                if number >= Self.readsAtOnce { try take(try await tasks.next()) }
+                tasks.addTask { (id, try await self.objects.get(layout.index(id))) }
+            }
+            while let result = try await tasks.next() { try take(result) }
+        }
+        index.markLoaded()
+        indexes.trim()
+        return index
+    }
+}
+
+/// Runs `body`; what is wrong with foreign bytes becomes an error of the store.
+private func checked<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as SourceError {
+        throw SourceStoreError(error.code == .tooLarge ? .tooLarge : .unprocessable, error.message)
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOFoundationCompat
+import ObjectStore
+import Source
+import SourceTransfer
+
+/// A request that is refused before the store is asked.
+struct RequestRefusal: Error {
+    var status: HTTPResponse.Status
+    var message: String
+
+    init(_ status: HTTPResponse.Status, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+}
+
+/// Answers every error with a Kubernetes `Status`, and logs requests without their headers.
+struct StatusErrors: RouterMiddleware {
+    func handle(
+        _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
+        let started = ContinuousClock.now
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            let refusal = StatusErrors.refusal(for: error)
+            if refusal.status.code >= 500 {
+                context.logger.error("Source request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            }
+            response = try StatusErrors.response(refusal)
+        }
+        response.headers[.seawayAPI] = "v1"
+        context.logger.debug(
+            "Source request",
+            metadata: [
+                "method": "\(request.method)", "path": "\(request.uri.path)", "status": "\(response.status.code)",
+                "duration": "\(ContinuousClock.now - started)",
+            ])
+        return response
+    }
+
+    static func response(_ refusal: RequestRefusal) throws -> Response {
+        let answer = StatusAnswer(code: refusal.status.code, reason: reason(refusal.status), message: refusal.message)
+        var response = try Response.json(answer, status: refusal.status)
+        if refusal.status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
+        return response
+    }
+
+    static func refusal(for error: any Error) -> RequestRefusal {
+        switch error {
+        case let error as RequestRefusal: return error
+        case let error as SourceStoreError: return RequestRefusal(status(of: error.code), error.message)
+        case let error as ObjectStoreError where error.code == .unavailable || error.code == .refused:
+            return RequestRefusal(.serviceUnavailable, "The object store is not available; repeat in a moment.")
+        case let error as HTTPError: return RequestRefusal(error.status, error.body ?? error.status.reasonPhrase)
+        default: return RequestRefusal(.internalServerError, "The operator failed to answer; its log says why.")
+        }
+    }
+
+    private static func status(of code: SourceStoreError.Code) -> HTTPResponse.Status {
+        switch code {
+        case .invalidName: .badRequest
+        case .notFound: .notFound
+        case .baseUnknown: .conflict
+        case .tooLarge: .contentTooLarge
+        case .unprocessable: .unprocessableContent
+        case .busy: .serviceUnavailable
+        case .damaged: .internalServerError
+        }
+    }
+
+    /// The words that Kubernetes uses for these codes.
+    private static func reason(_ status: HTTPResponse.Status) -> String {
+        switch status.code {
+        case 400: "BadRequest"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "NotFound"
+        case 405: "MethodNotAllowed"
+        case 409: "Conflict"
+        case 413: "RequestEntityTooLarge"
+        case 422: "Invalid"
+        case 503: "ServiceUnavailable"
+        default: status.code >= 500 ? "InternalError" : "BadRequest"
+        }
+    }
+}
+
+extension Response {
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        let data = try JSONEncoder().encode(value)
+        return Response(status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: ByteBuffer(data: data)))
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// What can go wrong between a client and the source API. `description` says what happened and what to do next; it
+/// never holds a token.
+public struct TransferError: Error, Equatable, CustomStringConvertible {
+    public enum Code: String, Sendable {
+        /// No answer, or one that says to try again later, on every attempt.
+        case unavailable
+        /// The token is missing, expired or of another audience.
+        case unauthorized
+        /// The token belongs to another namespace.
+        case forbidden
+        /// There is no such tree or pack.
+        case notFound
+        /// The operator refused what was sent.
+        case refused
+        /// The operator answered with something that is not understood, or whose digest is wrong.
+        case invalidResponse
+        /// The directory that sources are written to cannot be used.
+        case invalidTarget
+    }
+
+    public var code: Code
+    public var message: String
+    /// The HTTP status of the answer, if there was one.
+    public var status: Int?
+
+    public init(_ code: Code, _ message: String, status: Int? = nil) {
+        self.code = code
+        self.message = message
+        self.status = status
+    }
+
+    public var description: String { message }
+
+    /// The error that an answer stands for.
+    init(_ response: TransferResponse, to what: String) {
+        let said = (try? JSONDecoder().decode(StatusAnswer.self, from: response.body))?.message
+        let reason = said.map { String($0.prefix(500)) } ?? "status \(response.status)"
+        let (code, advice): (Code, String) =
+            switch response.status {
+            case 401: (.unauthorized, " Sign in to the cluster again and repeat.")
+            case 403: (.forbidden, " The token must be of the environment's own namespace.")
+            case 404: (.notFound, " Run 'seactl env sync' to send the sources again.")
+            case 429, 500...599: (.unavailable, " Repeat in a moment; what was sent already is kept.")
+            default: (.refused, "")
+            }
+        self.init(code, "Cannot \(what): \(reason)\(reason.hasSuffix(".") ? "" : ".")\(advice)", status: response.status)
+    }
+}

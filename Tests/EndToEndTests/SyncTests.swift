@@ -1,0 +1,89 @@
+import Foundation
+import KubernetesClient
+import KubernetesModel
+import SeawayAPI
+import Source
+import Testing
+
+/// The main job: one command, and the change is served.
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+struct SyncTests {
+    @Test func aSyncIsServedAndAChangeSendsTheChangedFileAlone() async throws {
+        try await TestCluster.with { cluster in
+            try await Application.with(cluster) { application in
+                let first = try await application.sync()
+                try #require(first.ended.exitCode == 0, "\(first.ended)")
+                let url = try #require(first.url)
+                #expect(try await fetch(url) == (200, "hello one\n"))
+                let status = try #require(try await cluster.environment(application).status)
+                #expect(ConditionInvariants.violations(status) == [])
+                #expect(status.urls == [url])
+                let packs = try await cluster.packs(application)
+
+                try application.write("page.txt", "hello two\n")
+                let second = try await application.sync()
+                try #require(second.ended.exitCode == 0, "\(second.ended)")
+                // At once: a sync that says ready must not serve the earlier page.
+                #expect(try await fetch(url) == (200, "hello two\n"))
+
+                let sent = try await cluster.packs(application).subtracting(packs)
+                try #require(sent.count == 1)
+                let pack = try #require(try await cluster.store.get(try #require(sent.first)))
+                #expect(try PackReader.check(pack).map(\.digest) == [Digest(hashing: Array("hello two\n".utf8))])
+            }
+        }
+    }
+
+    @Test func nothingChangedSendsNothingAndBuildsNothing() async throws {
+        try await TestCluster.with { cluster in
+            try await Application.with(cluster) { application in
+                let first = try await application.sync()
+                try #require(first.ended.exitCode == 0, "\(first.ended)")
+                let before = try await cluster.environment(application)
+                let job = try await cluster.buildJob(application)
+                let stored = try await cluster.store.list(cluster.prefix(application))
+
+                let second = try await application.sync()
+                #expect(second.ended.exitCode == 0)
+                #expect(second.ended.output.contains("up to date"))
+                #expect(second.url == first.url)
+                #expect(try await cluster.environment(application).metadata.resourceVersion == before.metadata.resourceVersion)
+                #expect(try await cluster.buildJob(application) == job)
+                #expect(try await cluster.store.list(cluster.prefix(application)) == stored)
+            }
+        }
+    }
+
+    @Test func changedReplicasDoNotBuild() async throws {
+        try await TestCluster.with { cluster in
+            try await Application.with(cluster) { application in
+                try #require(try await application.sync().ended.exitCode == 0)
+                let job = try await cluster.buildJob(application)
+                try application.write("manifest.yaml", application.manifest(replicas: 2))
+                let second = try await application.sync()
+                #expect(second.ended.exitCode == 0, "\(second.ended)")
+                let deployment = try await cluster.client.get(Deployment.self, application.name, namespace: application.namespace)
+                #expect(deployment.status?.availableReplicas == 2)
+                #expect(try await cluster.buildJob(application) == job)
+            }
+        }
+    }
+
+    @Test func twoPeopleWithOneNameDoNotMeet() async throws {
+        try await TestCluster.with { cluster in
+            try await Application.with(cluster) { mine in
+                try await Application.with(cluster) { yours in
+                    try mine.write("page.txt", "mine\n")
+                    try yours.write("page.txt", "yours\n")
+                    async let first = mine.sync()
+                    async let second = yours.sync()
+                    let (one, two) = try await (first, second)
+                    try #require(one.ended.exitCode == 0, "\(one.ended)")
+                    try #require(two.ended.exitCode == 0, "\(two.ended)")
+                    #expect(try await fetch(try #require(one.url)) == (200, "mine\n"))
+                    #expect(try await fetch(try #require(two.url)) == (200, "yours\n"))
+                }
+            }
+        }
+    }
+}

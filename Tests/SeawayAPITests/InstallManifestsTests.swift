@@ -1,0 +1,159 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+import Testing
+
+@testable import InstallManifests
+
+@Suite("InstallManifests") struct InstallManifestsTests {
+    private func name(_ object: JSONValue) -> String {
+        "\(object["kind"]?.stringValue ?? "")/\(object["metadata"]?["name"]?.stringValue ?? "")"
+    }
+
+    private func names(_ options: InstallOptions) throws -> [String] {
+        try InstallManifests.objects(options).map(name)
+    }
+
+    private func pod(_ deployment: String, _ options: InstallOptions) throws -> JSONValue {
+        let object = try #require(try InstallManifests.objects(options).first { name($0) == "Deployment/\(deployment)" })
+        return try #require(object["spec"]?["template"]?["spec"])
+    }
+
+    @Test func `by default everything is installed, what others need first`() throws {
+        #expect(
+            try names(InstallOptions()) == [
+                "Namespace/seaway-system", "CustomResourceDefinition/environments.seaway.ctx.sh", "ClusterRole/seaway", "ClusterRoleBinding/seaway",
+                "Role/seaway", "RoleBinding/seaway", "PersistentVolumeClaim/seaway-store", "ConfigMap/registry", "PersistentVolumeClaim/registry",
+                "Deployment/registry", "Service/registry", "ServiceAccount/seaway", "Service/seaway", "Deployment/seaway",
+            ])
+    }
+
+    @Test func `the default options are what the files say`() throws {
+        #expect(try InstallManifests.objects() == InstallManifests.files.flatMap { try $0.objects() })
+    }
+
+    @Test func `the kustomizations list the embedded files`() throws {
+        let config = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../config").standardizedFileURL
+        func resources(_ folder: String) throws -> [String] {
+            let text = try String(contentsOf: config.appending(path: "\(folder)/kustomization.yaml"), encoding: .utf8)
+            return try JSONValue.documents(yaml: text).first?["resources"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        }
+        let folders = try resources("default").map { String($0.dropFirst("../".count)) }
+        let files = try folders.flatMap { folder in try resources(folder).map { "\(folder)/\($0)" } }
+        #expect(Set(files) == Set(InstallManifests.paths))
+        #expect(files.count == InstallManifests.paths.count)
+        for (path, bytes) in InstallManifests.files.map({ ($0.path, $0.bytes) }) {
+            #expect(try Data(contentsOf: config.appending(path: path)) == Data(bytes), "\(path) was not embedded again")
+        }
+    }
+
+    @Test func `an external registry replaces the installed one`() throws {
+        var options = InstallOptions()
+        options.registry = "registry.example.com"
+        #expect(try !names(options).contains { $0.hasSuffix("/registry") })
+        let arguments = try pod("seaway", options)["containers"]?[0]?["args"]?.arrayValue ?? []
+        #expect(arguments.contains("--registry=registry.example.com"))
+        #expect(arguments.contains("--registry-pull=registry.example.com"))
+        #expect(!arguments.contains("--registry-insecure"))
+        options.registryPull = "localhost:5000"
+        options.insecureRegistry = true
+        options.ingressClass = "nginx"
+        options.ingressDomain = "dev.example.com"
+        let more = try pod("seaway", options)["containers"]?[0]?["args"]?.arrayValue ?? []
+        #expect(Set(["--registry-pull=localhost:5000", "--registry-insecure", "--ingress-class=nginx", "--ingress-domain=dev.example.com"]).isSubset(of: more))
+    }
+
+    @Test func `S3 replaces the volume, and its keys stand only in the Secret`() throws {
+        var options = InstallOptions()
+        options.store = "s3://seaway?endpoint=http://s3.example.com"
+        options.s3Credentials = InstallOptions.S3Credentials(accessKey: "AKIA", secretKey: "hunter2")
+        let objects = try InstallManifests.objects(options)
+        #expect(!objects.map(name).contains("PersistentVolumeClaim/seaway-store"))
+        let secret = try #require(objects.first { name($0) == "Secret/seaway-s3" })
+        #expect(secret["stringData"] == ["SEAWAY_S3_ACCESS_KEY": "AKIA", "SEAWAY_S3_SECRET_KEY": "hunter2"])
+        let pod = try pod("seaway", options)
+        #expect(
+            pod["containers"]?[0]?["env"]?[1] == [
+                "name": "SEAWAY_S3_SECRET_KEY", "valueFrom": ["secretKeyRef": ["name": "seaway-s3", "key": "SEAWAY_S3_SECRET_KEY"]],
+            ])
+        #expect(pod["volumes"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["tmp"])
+        #expect(pod["containers"]?[0]?["volumeMounts"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["tmp"])
+        for object in objects where name(object) != "Secret/seaway-s3" {
+            #expect(!String(decoding: object.encoded(), as: UTF8.self).contains("hunter2"))
+        }
+        var dumped = ""
+        dump(options, to: &dumped)
+        #expect(!"\(options) \(String(reflecting: options)) \(dumped)".contains("hunter2"))
+
+        options.s3Credentials = nil
+        #expect(try !names(options).contains("Secret/seaway-s3"))
+    }
+
+    @Test func `a cluster without volumes, and one with a class of its own`() throws {
+        var options = InstallOptions()
+        options.ephemeral = true
+        #expect(try !names(options).contains { $0.hasPrefix("PersistentVolumeClaim/") })
+        #expect(try pod("seaway", options)["volumes"]?[1] == ["name": "store", "emptyDir": [:]])
+        #expect(try pod("registry", options)["volumes"]?[1] == ["name": "data", "emptyDir": [:]])
+
+        options = InstallOptions()
+        options.storageClass = "fast"
+        let claims = try InstallManifests.objects(options).filter { $0["kind"] == "PersistentVolumeClaim" }
+        #expect(claims.map { $0["spec"]?["storageClassName"] } == ["fast", "fast"])
+    }
+
+    @Test func `options that do not go together`() {
+        func message(_ change: (inout InstallOptions) -> Void) -> String? {
+            var options = InstallOptions()
+            change(&options)
+            do {
+                _ = try InstallManifests.objects(options)
+                return nil
+            } catch { return "\(error)" }
+        }
+        #expect(
+            message { $0.store = "ftp://a" } == "--store: 'ftp://a' is no store, expected s3://BUCKET/PREFIX?endpoint=URL or file:///DIRECTORY")
+        #expect(message { $0.store = "file:///" } != nil)
+        #expect(message { $0.registryPull = "a" } == "--registry-pull is given without --registry, which it is another address of")
+        #expect(
+            message { $0.s3Credentials = .init(accessKey: "a", secretKey: "b") } == "S3 credentials are given, but --store is no s3:// URL")
+        #expect(message { $0.image = "" } == "--image is empty, expected the name of an image")
+    }
+
+    @Test func `pods hold to the restricted profile`() throws {
+        for deployment in ["seaway", "registry"] {
+            let pod = try pod(deployment, InstallOptions())
+            #expect(pod["securityContext"]?["runAsNonRoot"] == true)
+            #expect(pod["securityContext"]?["seccompProfile"]?["type"] == "RuntimeDefault")
+            #expect(pod["enableServiceLinks"] == false)
+            for container in pod["containers"]?.arrayValue ?? [] {
+                #expect(container["securityContext"]?["allowPrivilegeEscalation"] == false)
+                #expect(container["securityContext"]?["readOnlyRootFilesystem"] == true)
+                #expect(container["securityContext"]?["capabilities"]?["drop"] == ["ALL"])
+            }
+        }
+    }
+
+    @Test func `rights name what they are for`() throws {
+        let objects = try InstallManifests.objects()
+        let clusterRole = try #require(objects.first { name($0) == "ClusterRole/seaway" })
+        let role = try #require(objects.first { name($0) == "Role/seaway" })
+        for rule in (clusterRole["rules"]?.arrayValue ?? []) + (role["rules"]?.arrayValue ?? []) {
+            for part in ["apiGroups", "resources", "verbs"] {
+                #expect(rule[part]?.arrayValue?.isEmpty == false)
+                #expect(rule[part]?.arrayValue?.contains("*") == false)
+            }
+            for verb in ["impersonate", "escalate", "bind", "deletecollection"] {
+                #expect(rule["verbs"]?.arrayValue?.contains(.string(verb)) == false)
+            }
+        }
+        // Foreign Secrets and code in foreign pods are out of the operator's reach.
+        let everywhere = Set((clusterRole["rules"]?.arrayValue ?? []).flatMap { $0["resources"]?.arrayValue ?? [] })
+        #expect(everywhere.isDisjoint(with: ["secrets", "configmaps", "pods/exec", "serviceaccounts/token", "namespaces", "roles", "nodes"]))
+        let secrets = (role["rules"]?.arrayValue ?? []).filter { $0["resources"] == ["secrets"] }
+        #expect(secrets.allSatisfy { $0["resourceNames"] == ["seaway-serving"] || $0["verbs"] == ["create"] })
+        for binding in objects where binding["kind"]?.stringValue?.hasSuffix("RoleBinding") == true || binding["kind"] == "ClusterRoleBinding" {
+            #expect(binding["subjects"] == [["kind": "ServiceAccount", "name": "seaway", "namespace": .string(Names.systemNamespace)]])
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import KubernetesModel
+import SeawayAPI
+
+/// The objects of this folder, compiled into `seactl` so that `seactl install` needs no files.
+public enum InstallManifests {
+    /// A file of this folder.
+    struct File {
+        var path: String
+        var bytes: [UInt8]
+
+        func objects() throws(ManifestErrors) -> [JSONValue] {
+            try JSONValue.documents(yaml: String(decoding: bytes, as: UTF8.self), file: path)
+        }
+    }
+
+    /// In the order in which they are applied: what others need comes first.
+    static let files = [
+        File(path: "operator/namespace.yaml", bytes: PackageResources.namespace_yaml),
+        File(path: "crd/environments.yaml", bytes: PackageResources.environments_yaml),
+        File(path: "rbac/cluster-role.yaml", bytes: PackageResources.cluster_role_yaml),
+        File(path: "rbac/role.yaml", bytes: PackageResources.role_yaml),
+        File(path: "store/store.yaml", bytes: PackageResources.store_yaml),
+        File(path: "registry/registry.yaml", bytes: PackageResources.registry_yaml),
+        File(path: "operator/operator.yaml", bytes: PackageResources.operator_yaml),
+    ]
+
+    /// Paths of the embedded files below this folder.
+    public static var paths: [String] { files.map(\.path) }
+
+    /// The definition of the Environment resource.
+    public static func customResourceDefinition() throws -> JSONValue? {
+        try files.first { $0.path == "crd/environments.yaml" }?.objects().first
+    }
+
+    /// Everything that an installation consists of, in the order in which it is applied.
+    /// - Throws: `InstallError` for options that do not go together.
+    public static func objects(_ options: InstallOptions = InstallOptions()) throws -> [JSONValue] {
+        try options.validate()
+        var objects: [JSONValue] = []
+        for file in files {
+            if file.path == "registry/registry.yaml", !options.installsRegistry { continue }
+            if file.path == "store/store.yaml", options.storesInS3 {
+                objects += secret(options)
+                continue
+            }
+            objects += try file.objects()
+        }
+        if options.ephemeral { objects.removeAll { $0["kind"] == "PersistentVolumeClaim" } }
+        return objects.map { adapted($0, to: options) }
+    }
+
+    /// Name of the Secret with the object store's credentials.
+    public static let s3Secret = "seaway-s3"
+    static let accessKey = "SEAWAY_S3_ACCESS_KEY"
+    static let secretKey = "SEAWAY_S3_SECRET_KEY"
+
+    private static func secret(_ options: InstallOptions) -> [JSONValue] {
+        guard let credentials = options.s3Credentials else { return [] }
+        return [
+            [
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": [
+                    "name": .string(s3Secret),
+                    "namespace": .string(Names.systemNamespace),
+                    "labels": ["app.kubernetes.io/name": "seaway", "app.kubernetes.io/part-of": "seaway"],
+                ],
+                "type": "Opaque",
+                "stringData": [accessKey: .string(credentials.accessKey), secretKey: .string(credentials.secretKey)],
+            ]
+        ]
+    }
+
+    private static func adapted(_ object: JSONValue, to options: InstallOptions) -> JSONValue {
+        var object = object
+        switch (object["kind"]?.stringValue, object["metadata"]?["name"]?.stringValue) {
+        case ("PersistentVolumeClaim", _):
+            if let storageClass = options.storageClass { object["spec"]?["storageClassName"] = .string(storageClass) }
+        case ("Deployment", "registry"):
+            object.editPod { pod in
+                pod.editContainer { $0["image"] = .string(options.registryImage) }
+                if options.ephemeral { pod.makeVolumesEphemeral() }
+            }
+        case ("Deployment", "seaway"):
+            object.editPod { editOperator(&$0, options) }
+        default: break
+        }
+        return object
+    }
+
+    private static func editOperator(_ pod: inout JSONValue, _ options: InstallOptions) {
+        pod.editContainer { container in
+            container["image"] = .string(options.image)
+            container["args"] = .array(options.operatorArguments.map(JSONValue.string))
+            if options.storesInS3 {
+                container["env"] = .array(
+                    [accessKey, secretKey].map { key in
+                        ["name": .string(key), "valueFrom": ["secretKeyRef": ["name": .string(s3Secret), "key": .string(key)]]]
+                    })
+                container["volumeMounts"] = container["volumeMounts"]?.removing("store")
+            } else {
+                container["volumeMounts"] = container["volumeMounts"]?.editingAll { mount in
+                    if mount["name"] == "store" { mount["mountPath"] = .string(options.storeDirectory) }
+                }
+            }
+        }
+        if options.storesInS3 {
+            pod["volumes"] = pod["volumes"]?.removing("store")
+        } else if options.ephemeral {
+            pod.makeVolumesEphemeral()
+        }
+    }
+}
+
+extension JSONValue {
+    /// Changes the pod of a Deployment.
+    fileprivate mutating func editPod(_ edit: (inout JSONValue) -> Void) {
+        guard var pod = self["spec"]?["template"]?["spec"] else { return }
+        edit(&pod)
+        self["spec"]?["template"]?["spec"] = pod
+    }
+
+    /// Changes a pod's containers, of which there is one.
+    fileprivate mutating func editContainer(_ edit: (inout JSONValue) -> Void) {
+        self["containers"] = self["containers"]?.editingAll(edit)
+    }
+
+    fileprivate mutating func makeVolumesEphemeral() {
+        self["volumes"] = self["volumes"]?.editingAll { volume in
+            guard volume["persistentVolumeClaim"] != nil else { return }
+            volume["persistentVolumeClaim"] = nil
+            volume["emptyDir"] = [:]
+        }
+    }
+
+    fileprivate func editingAll(_ edit: (inout JSONValue) -> Void) -> JSONValue {
+        .array(
+            (arrayValue ?? []).map { element in
+                var element = element
+                edit(&element)
+                return element
+            })
+    }
+
+    /// The list without the element of this name.
+    fileprivate func removing(_ name: String) -> JSONValue {
+        .array((arrayValue ?? []).filter { $0["name"]?.stringValue != name })
+    }
+}

@@ -1,0 +1,99 @@
+/// How Seaway is installed. The defaults need nothing beside the cluster: a registry and a store of its own.
+public struct InstallOptions: Sendable, Equatable {
+    /// Seaway's own image: of the operator, and of the init container of build pods.
+    public var image = "seaway:latest"
+    /// Image that builds run in.
+    public var builderImage = "seaway-builder:latest"
+    /// Registry as build pods and the operator reach it, `host:port`; `nil` installs one.
+    public var registry: String?
+    /// The same registry as nodes pull from it; default `registry`.
+    public var registryPull: String?
+    /// Whether `registry` speaks plain HTTP. The installed one does.
+    public var insecureRegistry = false
+    /// Image of the registry that is installed.
+    public var registryImage = "registry:2"
+    /// `s3://BUCKET/PREFIX?endpoint=URL&region=REGION` or `file:///DIRECTORY`, a directory on a volume of the operator's.
+    public var store = "file:///var/lib/seaway"
+    /// Put into the Secret `seaway-s3`; `nil` leaves a Secret of that name as it is.
+    public var s3Credentials: S3Credentials?
+    /// StorageClass of the volumes; `nil` is the cluster's default.
+    public var storageClass: String?
+    /// Keep sources and images only as long as the pods live: for clusters without volumes.
+    public var ephemeral = false
+    /// IngressClass of Ingresses whose manifest names none.
+    public var ingressClass: String?
+    /// Ingress hosts are `NAME.NAMESPACE.DOMAIN`.
+    public var ingressDomain: String?
+    /// Port in printed URLs, where it is not the scheme's own.
+    public var ingressPort: Int?
+    /// `host:port` of the ingress controller as pods reach it.
+    public var ingressAddress: String?
+
+    public init() {}
+
+    /// The keys of the object store. They are never part of a description.
+    public struct S3Credentials: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+        public var accessKey: String
+        public var secretKey: String
+
+        public init(accessKey: String, secretKey: String) {
+            self.accessKey = accessKey
+            self.secretKey = secretKey
+        }
+
+        public var description: String { "S3Credentials(redacted)" }
+        public var debugDescription: String { description }
+        public var customMirror: Mirror { Mirror(self, children: []) }
+    }
+}
+
+/// Options that do not go together.
+public struct InstallError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong and what is allowed, by the names of the command line.
+    public var message: String
+    public var description: String { message }
+
+    public init(_ message: String) { self.message = message }
+}
+
+extension InstallOptions {
+    static let registryAddress = "registry.seaway-system.svc:5000"
+    static let registryPullAddress = "localhost:31555"
+
+    var installsRegistry: Bool { registry == nil }
+    var storesInS3: Bool { store.hasPrefix("s3://") }
+    /// Directory of the store in the operator's container.
+    var storeDirectory: String { String(store.dropFirst("file://".count)) }
+
+    func validate() throws(InstallError) {
+        if !storesInS3 {
+            guard store.hasPrefix("file:///"), storeDirectory.count > 1 else {
+                throw InstallError("--store: '\(store)' is no store, expected s3://BUCKET/PREFIX?endpoint=URL or file:///DIRECTORY")
+            }
+            if s3Credentials != nil { throw InstallError("S3 credentials are given, but --store is no s3:// URL") }
+        }
+        if installsRegistry, registryPull != nil {
+            throw InstallError("--registry-pull is given without --registry, which it is another address of")
+        }
+        for (option, value) in [("--image", image), ("--builder-image", builderImage)] where value.isEmpty {
+            throw InstallError("\(option) is empty, expected the name of an image")
+        }
+    }
+
+    /// The operator's command line.
+    var operatorArguments: [String] {
+        var arguments = [
+            "operator",
+            "--store=\(store)",
+            "--registry=\(registry ?? Self.registryAddress)",
+            "--registry-pull=\(registryPull ?? registry ?? Self.registryPullAddress)",
+        ]
+        if insecureRegistry || installsRegistry { arguments.append("--registry-insecure") }
+        arguments += ["--builder-image=\(builderImage)", "--seaway-image=\(image)", "--namespace=seaway-system"]
+        if let ingressClass { arguments.append("--ingress-class=\(ingressClass)") }
+        if let ingressDomain { arguments.append("--ingress-domain=\(ingressDomain)") }
+        if let ingressPort { arguments.append("--ingress-port=\(ingressPort)") }
+        if let ingressAddress { arguments.append("--ingress-address=\(ingressAddress)") }
+        return arguments
+    }
+}
