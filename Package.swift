@@ -173,7 +173,11 @@ let package = Package(
             name: "KubernetesRuntimeTests", dependencies: ["KubernetesClient", "KubernetesModel", "KubernetesRuntime"], swiftSettings: settings),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "SeawayAPI"], swiftSettings: settings),
+            dependencies: [
+                "InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "SeawayAPI",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: settings),
         .testTarget(name: "SourceTests", dependencies: ["Source"], swiftSettings: settings),
         .testTarget(
             name: "SourceServiceTests",
@@ -183,9 +187,9 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
             ], swiftSettings: settings),

@@ -26,7 +26,8 @@ struct InformerStateMachine<Object: KubernetesObject>: Sendable {
     }
 
     private var state = State.unlisted
-    private var failures = 0
+    /// In a row.
+    private(set) var failures = 0
     private let backOff: BackOff
 
     init(backOff: BackOff = .reading) {

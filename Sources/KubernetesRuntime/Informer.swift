@@ -66,7 +66,10 @@ public final class Informer<Object: KubernetesObject>: Sendable {
                 if isGone {
                     logger.debug("the version is too old, listing again")
                 } else {
-                    logger.warning("cannot list or watch, trying again", metadata: ["error": "\(error)", "after": "\(delay)"])
+                    // A connection that breaks once is nothing to tell: servers restart.
+                    logger.log(
+                        level: machine.failures > 1 ? .warning : .debug, "cannot list or watch, trying again",
+                        metadata: ["error": "\(error)", "after": "\(delay)"])
                 }
             }
             if delay > .zero { try await Task.sleep(for: delay) }

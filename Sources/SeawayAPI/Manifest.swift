@@ -15,6 +15,8 @@ public struct Manifest: Sendable, Equatable {
     public var defaultEnvironment: String?
     public var environments: [ManifestEnvironment]
     let origin: Origin
+    /// What keeps the name from being used; only before `expanding`.
+    let variableProblems: [ManifestError]
 
     /// What was parsed; `expanding` decodes it again with the variables in place.
     struct Origin: Sendable, Equatable {
@@ -68,10 +70,11 @@ public struct Manifest: Sendable, Equatable {
             throw failure("there are several environments and no defaultEnvironment, name one of: \(names.joined(separator: ", "))")
         }
         guard let environment = environments.first(where: { $0.name == wanted }) else {
-            let question = Spelling.question(about: wanted, in: names).map { ", \($0)" } ?? ""
-            throw failure("no environment is called '\(wanted)'\(question), there is: \(names.joined(separator: ", "))")
+            let question = Spelling.question(about: wanted, in: names).map { "; \($0)" } ?? ""
+            throw failure("no environment is called '\(wanted)', there is: \(names.joined(separator: ", "))\(question)")
         }
-        guard environment.variableProblems.isEmpty else { throw ManifestErrors(environment.variableProblems) }
+        let problems = variableProblems + environment.variableProblems
+        guard problems.isEmpty else { throw ManifestErrors(problems) }
         return environment
     }
 

@@ -113,7 +113,8 @@ extension Field {
                 context.report(
                     keyPlace, value.path, "is not needed, expected quantities by resource, as {memory: 256Mi}; they are requests and limits alike")
             } else if !ManifestNames.isResource(name) {
-                let advice = Spelling.question(about: name, in: ManifestNames.resources) ?? "expected \(ManifestNames.resources.joined(separator: ", "))"
+                let advice =
+                    Spelling.question(about: name, in: ManifestNames.resources) ?? "expected \(ManifestNames.resources.joined(separator: ", "))"
                 context.report(keyPlace, value.path, "unknown resource, \(advice) or an extended resource as example.com/gpu")
             } else {
                 quantities[name] = value.quantity()

@@ -19,7 +19,10 @@ enum ManifestDecoder {
 extension Field {
     fileprivate func manifest(_ origin: Manifest.Origin) -> Manifest? {
         guard let reader = mapping("a mapping with 'name' and 'environments'") else { return nil }
-        let name = reader.required("name", "expected the application's name")?.applicationName()
+        let nameField = reader.required("name", "expected the application's name")
+        // Put off only until `expanding`: without this name there is no environment.
+        let (name, problems) =
+            context.lookup == nil ? context.gatheringVariableProblems { nameField?.applicationName() } : (nameField?.applicationName(), [])
         // The rest is decoded whatever the name is, so that its errors show in the same run.
         context.applicationName = name ?? "application"
         let version = reader["version"]?.string()
@@ -38,12 +41,13 @@ extension Field {
         let names = fields.compactMap { $0.member("name")?.text }
         let chosen = defaultEnvironment?.nonEmptyString("the name of an environment")
         if let defaultEnvironment, let chosen, !names.isEmpty, !names.contains(chosen) {
-            let question = Spelling.question(about: chosen, in: names).map { ", \($0)" } ?? ""
-            defaultEnvironment.fail("no environment is called '\(chosen)'\(question), there is: \(names.joined(separator: ", "))")
+            let question = Spelling.question(about: chosen, in: names).map { "; \($0)" } ?? ""
+            defaultEnvironment.fail("no environment is called '\(chosen)', there is: \(names.joined(separator: ", "))\(question)")
         }
         guard let name else { return nil }
         return Manifest(
-            name: name, version: version, description: description, defaultEnvironment: chosen, environments: environments, origin: origin)
+            name: name, version: version, description: description, defaultEnvironment: chosen, environments: environments, origin: origin,
+            variableProblems: problems)
     }
 
     private func reportDuplicates(_ environments: [Field]) {

@@ -48,8 +48,8 @@ extension Field {
     func oneOf(_ allowed: [String]) -> String? {
         guard let text = string("one of \(allowed.joined(separator: ", "))") else { return nil }
         guard allowed.contains(text) else {
-            let question = Spelling.question(about: text, in: allowed).map { ", \($0)" } ?? ""
-            fail("'\(text)' is not allowed\(question), expected one of \(allowed.joined(separator: ", "))")
+            let question = Spelling.question(about: text, in: allowed).map { "; \($0)" } ?? ""
+            fail("'\(text)' is not allowed, expected one of \(allowed.joined(separator: ", "))\(question)")
             return nil
         }
         return text

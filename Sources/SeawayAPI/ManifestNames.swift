@@ -76,7 +76,8 @@ extension Field {
     /// The application's name: also that of its Service, so it begins with a letter.
     func applicationName() -> String? {
         let expected =
-            "lower-case letters, digits and hyphens, at most \(ManifestNames.applicationLimit), beginning with a letter and ending with a letter or digit"
+            "lower-case letters, digits and hyphens, at most \(ManifestNames.applicationLimit), beginning with a letter "
+            + "and ending with a letter or digit"
         return name(expected, limit: ManifestNames.applicationLimit, shape: ManifestVariables.label) { name in
             ManifestNames.isLabel(name) && name.first?.isLetter == true && name.utf8.count <= ManifestNames.applicationLimit
         }

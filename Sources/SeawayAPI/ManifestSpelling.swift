@@ -3,7 +3,7 @@ enum Spelling {
     /// The nearest of `names`; `nil` when none is near enough to be worth a question.
     static func nearest(to name: String, in names: [String]) -> String? {
         let word = Array(name.lowercased())
-        let limit = max(1, min(3, word.count / 3 + 1))
+        let limit = word.count <= 4 ? 1 : word.count <= 8 ? 2 : 3
         let candidates = names.map { (name: $0, distance: distance(word, Array($0.lowercased()))) }
         return candidates.filter { $0.distance <= limit }.min { ($0.distance, $0.name) < ($1.distance, $1.name) }?.name
     }
@@ -28,7 +28,7 @@ enum Spelling {
         return last[right.count]
     }
 
-    /// ` Did you mean 'replicas'?`, or nothing.
+    /// `did you mean 'replicas'?`, or nothing.
     static func question(about name: String, in names: [String]) -> String? {
         nearest(to: name, in: names).map { "did you mean '\($0)'?" }
     }

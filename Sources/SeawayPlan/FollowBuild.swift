@@ -108,6 +108,12 @@ extension Pod {
         status?.initContainerStatuses?.first { $0.name == name }
     }
 
+    /// Whether none of its containers runs any more.
+    var isOver: Bool {
+        guard let containers = status?.containerStatuses, !containers.isEmpty else { return false }
+        return containers.allSatisfy { $0.state?.terminated != nil }
+    }
+
     /// The scheduler's words when no node takes this pod.
     var unschedulable: String? {
         guard let condition = status?.conditions?.first(where: { $0.type == "PodScheduled" }), condition.status == "False",

@@ -32,7 +32,7 @@ extension Planner {
     }
 
     private mutating func follow(_ deployment: Deployment) {
-        let current = observed.pods.filter { $0.metadata.labels?[Names.digestLabel] == String(digest.prefix(63)) }
+        let current = observed.pods.filter(render.isCurrent)
         let wanted = spec.replicas ?? 1
         let status = deployment.status
         let seen = (status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0)
@@ -57,7 +57,7 @@ extension Planner {
 
     private mutating func finishRollout() {
         // A pod that is going away may still be served by a load balancer that has not heard of it yet.
-        let leaving = observed.pods.filter { $0.metadata.labels?[Names.digestLabel] != String(digest.prefix(63)) }
+        let leaving = observed.pods.filter { !render.isCurrent($0) && !$0.isOver }
         if let wait = secondsToWait(for: leaving) {
             plan.progress.deployment = .working(.rollingOut, "waiting for the pods of the earlier revision to end")
             plan.requeueAfter = wait

@@ -84,7 +84,7 @@ struct Planner {
             removeSupersededJob()
             return true
         }
-        if let job = observed.job, job.isFor(digest: tag, attempt: spec.attempt ?? 0) {
+        if let job = observed.job, job.isFor(digest: tag, attempt: render.attempt) {
             return follow(job)
         }
         switch ask(.image(tag: tag)) {

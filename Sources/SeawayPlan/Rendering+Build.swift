@@ -22,6 +22,7 @@ extension Rendering {
     func buildJob(cacheOnVolume: Bool) -> JSONValue {
         let labels: JSONValue = [
             Names.buildLabel: .string(name), Names.applicationLabel: .string(name), Names.managedByLabel: .string(Names.managedByValue),
+            Names.digestLabel: .string(String(digest.prefix(63))),
         ]
         return [
             "apiVersion": "batch/v1",
@@ -29,7 +30,7 @@ extension Rendering {
             "metadata": metadata(
                 Names.buildJob(of: name), labels: [Names.buildLabel: .string(name)],
                 annotations: [
-                    Names.buildDigestAnnotation: .string(digest), Names.attemptAnnotation: .string(String(spec.attempt ?? 0)),
+                    Names.buildDigestAnnotation: .string(digest), Names.attemptAnnotation: .string(String(attempt)),
                     Names.revisionAnnotation: .string(spec.revision),
                 ]),
             "spec": [

@@ -25,7 +25,8 @@ extension Rendering {
                 "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxSurge": 1, "maxUnavailable": 0]],
                 "selector": ["matchLabels": selector],
                 "template": [
-                    "metadata": ["labels": podLabels],
+                    // Another attempt at a failed revision starts its pods anew: what they lacked may be there by now.
+                    "metadata": ["labels": podLabels, "annotations": attempt == 0 ? .null : [Names.attemptAnnotation: .string(String(attempt))]],
                     "spec": [
                         // Legacy variables of every Service in the namespace would shadow the application's own.
                         "enableServiceLinks": false,

@@ -11,10 +11,17 @@ struct Rendering {
     var name: String { environment.name }
     var namespace: String { environment.namespace ?? "default" }
     var repository: String { Names.repository(namespace: namespace, environment: name) }
+    var attempt: Int { spec.attempt ?? 0 }
     /// The image as nodes pull it.
     var image: String { "\(settings.registryPull)/\(repository):\(digest)" }
     /// The image as the build pushes it.
     var pushImage: String { "\(settings.registry)/\(repository):\(digest)" }
+
+    /// Whether a pod of the application is one that this rendering's Deployment makes.
+    func isCurrent(_ pod: Pod) -> Bool {
+        pod.metadata.labels?[Names.digestLabel] == String(digest.prefix(63))
+            && Int(pod.metadata.annotations?[Names.attemptAnnotation] ?? "0") == attempt
+    }
 
     /// Metadata of an owned object.
     func metadata(_ name: String, labels: [String: JSONValue] = [:], annotations: [String: JSONValue] = [:]) -> JSONValue {

@@ -133,7 +133,7 @@ package struct DigestHasher {
 
 extension Digest {
     /// From memory that is known to hold 32 bytes.
-    fileprivate init(exactly bytes: UnsafeRawBufferPointer) {
+    init(exactly bytes: UnsafeRawBufferPointer) {
         words = (
             UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
             UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),

@@ -1,7 +1,7 @@
 import Foundation
 import KubernetesClient
 import KubernetesModel
-import Subprocess
+import SeawayAPI
 
 /// A small web application in a directory of its own, synced by the real `seactl` into a namespace of its own.
 struct Application: Sendable {
@@ -96,7 +96,7 @@ struct Application: Sendable {
     func seactl(_ arguments: String...) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
         return try await run(
-            .path(.init(program)), arguments + ["--kubeconfig", cluster.kubeconfig], in: directory,
+            program, arguments + ["--kubeconfig", cluster.kubeconfig], in: directory,
             environment: ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester"])
     }
 

@@ -1,8 +1,9 @@
-import ContainerRegistry
 import AsyncHTTPClient
+import ContainerRegistry
 import Foundation
 import KubernetesClient
 import KubernetesModel
+import ObjectStore
 import SeawayAPI
 import Testing
 

@@ -1,5 +1,4 @@
 import Foundation
-import Subprocess
 import Testing
 
 /// A real public source tree, of some thousand files, arrives as it is.
@@ -16,7 +15,7 @@ struct LargeTreeTests {
             try await Application.with(cluster, name: "django") { application in
                 // The base image has no web server but Python's.
                 let source = try await unpackedDjango(into: application.directory)
-                let files = try await run(.name("sh"), ["-c", "find . -type f | wc -l"], in: source).output
+                let files = try await run("sh", ["-c", "find . -type f | wc -l"], in: source).output
                 let count = try #require(Int(files.trimmingCharacters(in: .whitespacesAndNewlines)))
                 #expect(count >= 6000)
 
@@ -33,7 +32,7 @@ struct LargeTreeTests {
                     """)
                 let synced = try await application.sync()
                 try #require(synced.ended.exitCode == 0, "\(synced.ended)")
-                let here = try await run(.name("sh"), ["-c", Self.inventory], in: source).output
+                let here = try await run("sh", ["-c", Self.inventory], in: source).output
                 let there = try await fetch("\(try #require(synced.url))inventory")
                 #expect(there.status == 200)
                 #expect(there.body.utf8.count > 500_000)
@@ -47,11 +46,11 @@ struct LargeTreeTests {
         let downloads = directory + ".download"
         defer { try? FileManager.default.removeItem(atPath: downloads) }
         let fetched = try await run(
-            .name("python3"), ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", downloads, "django==5.2"])
+            "python3", ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", downloads, "django==5.2"])
         try #require(fetched.exitCode == 0, "\(fetched.errors)")
         let target = directory + "/django"
         try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-        let unpacked = try await run(.name("sh"), ["-c", "tar -xzf \"$1\"/*.tar.gz -C \"$2\" --strip-components=1", "sh", downloads, target])
+        let unpacked = try await run("sh", ["-c", "tar -xzf \"$1\"/*.tar.gz -C \"$2\" --strip-components=1", "sh", downloads, target])
         try #require(unpacked.exitCode == 0, "\(unpacked.errors)")
         return target
     }

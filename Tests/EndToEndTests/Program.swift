@@ -9,28 +9,28 @@ struct Ended: Sendable {
     var errors: String
 }
 
-/// Runs a program to its end.
+/// Runs a program, found by its path or in PATH, to its end.
 func run(
-    _ executable: Executable, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]
+    _ program: String, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]
 ) async throws -> Ended {
     var variables: [Subprocess.Environment.Key: String?] = [:]
     for (name, value) in environment {
         if let key = Subprocess.Environment.Key(rawValue: name) { variables[key] = value }
     }
     let result = try await Subprocess.run(
-        executable, arguments: Arguments(arguments), environment: .inherit.updating(variables),
+        program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments), environment: .inherit.updating(variables),
         workingDirectory: directory.map { FilePath($0) }, output: .string(limit: 32 << 20), error: .string(limit: 4 << 20))
     let exitCode: Int32 =
         switch result.terminationStatus {
         case .exited(let code): Int32(code)
         case .signaled(let signal): 128 + Int32(signal)
         }
-    return Ended(exitCode: exitCode, output: result.standardOutput ?? "", errors: result.standardError ?? "")
+    return Ended(exitCode: exitCode, output: result.standardOutput, errors: result.standardError)
 }
 
 /// The status and the body that curl gets, as a user's browser would.
 func fetch(_ url: String) async throws -> (status: Int, body: String) {
-    let ended = try await run(.name("curl"), ["--silent", "--max-time", "10", "--write-out", "\n%{http_code}", url])
+    let ended = try await run("curl", ["--silent", "--max-time", "10", "--write-out", "\n%{http_code}", url])
     var lines = ended.output.split(separator: "\n", omittingEmptySubsequences: false)
     let status = lines.popLast().flatMap { Int($0) } ?? 0
     return (status, lines.joined(separator: "\n"))

@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesClient
 import KubernetesModel
+import ObjectStore
 import SeawayAPI
 import Source
 import Testing
@@ -28,7 +29,8 @@ struct SyncTests {
 
                 let sent = try await cluster.packs(application).subtracting(packs)
                 try #require(sent.count == 1)
-                let pack = try #require(try await cluster.store.get(try #require(sent.first)))
+                let key = try #require(sent.first)
+                let pack = try #require(try await cluster.store.get(key))
                 #expect(try PackReader.check(pack).map(\.digest) == [Digest(hashing: Array("hello two\n".utf8))])
             }
         }

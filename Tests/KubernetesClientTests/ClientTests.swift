@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import KubernetesModel
+import NIOHTTP1
 import Testing
 
 @testable import KubernetesClient
@@ -145,7 +146,9 @@ import Testing
                     "\n" + #"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"6"}}}"# + "\n" + #"{"type":"ADDED","obj"#,
                 ])
         ])
-        let versions = try await server.client().withWatch(Pod.self, namespace: "n", name: "a", resourceVersion: "4", timeoutSeconds: 9999) { events in
+        let versions = try await server.client().withWatch(
+            Pod.self, namespace: "n", name: "a", resourceVersion: "4", timeoutSeconds: 9999
+        ) { events in
             try await events.reduce(into: []) { $0.append($1.resourceVersion) }
         }
         #expect(versions == ["5", "6"])

@@ -25,7 +25,10 @@ import Testing
     @Test(arguments: [
         (503, #"{"kind":"Status","code":503,"reason":"ServiceUnavailable","message":"no endpoints available for service \"https:seaway:api\""}"#),
         (503, "error trying to reach service: 'dial tcp 10.0.0.1:8443: connect: connection refused'"),
-        (404, #"{"kind":"Status","code":404,"reason":"NotFound","message":"services \"seaway\" not found","details":{"name":"seaway","kind":"services"}}"#),
+        (
+            404,
+            #"{"kind":"Status","code":404,"reason":"NotFound","message":"services \"seaway\" not found","details":{"kind":"services"}}"#
+        ),
         (403, #"{"kind":"Status","code":403,"reason":"Forbidden","message":"services is forbidden","details":{"kind":"services"}}"#),
         (401, #"{"kind":"Status","code":401,"reason":"Unauthorized","message":"Unauthorized"}"#),
     ])

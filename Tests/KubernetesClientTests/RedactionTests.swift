@@ -2,6 +2,8 @@ import AsyncHTTPClient
 import Foundation
 import KubernetesModel
 import Logging
+import NIOCore
+import NIOHTTP1
 import Synchronization
 import Testing
 

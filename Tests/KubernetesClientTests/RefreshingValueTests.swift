@@ -67,13 +67,15 @@ import Testing
     @Test func expiryAndInvalidation() async throws {
         let time = TestTime(Date(timeIntervalSince1970: 0))
         let loads = Mutex(0)
-        let value = RefreshingValue<Int>(now: { time.now }) {
-            let count = loads.withLock { loads in
-                loads += 1
-                return loads
-            }
-            return .init(value: count, expires: time.now.addingTimeInterval(60))
-        }
+        let value = RefreshingValue<Int>(
+            now: { time.now },
+            load: {
+                let count = loads.withLock { loads in
+                    loads += 1
+                    return loads
+                }
+                return .init(value: count, expires: time.now.addingTimeInterval(60))
+            })
         let first = try await value.get()
         time.now = Date(timeIntervalSince1970: 59)
         #expect(try await value.get().value == 1)

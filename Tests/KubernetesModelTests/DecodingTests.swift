@@ -44,11 +44,18 @@ import Testing
 
     @Test func servicesIngressesAndClasses() throws {
         let service: Service = try decode(
-            #"{"metadata":{"name":"a"},"spec":{"type":"NodePort","clusterIP":"10.96.0.2","ports":[{"port":80,"targetPort":"http","nodePort":30080,"protocol":"TCP"}]},"status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}}}"#)
+            #"""
+            {"metadata":{"name":"a"},
+             "spec":{"type":"NodePort","clusterIP":"10.96.0.2","ports":[{"port":80,"targetPort":"http","nodePort":30080,"protocol":"TCP"}]},
+             "status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}}}
+            """#)
         #expect(service.spec?.ports?.first?.targetPort == "http")
         #expect(service.status?.loadBalancer?.ingress?.first?.ip == "1.2.3.4")
         let ingress: Ingress = try decode(
-            #"{"metadata":{"name":"a"},"spec":{"ingressClassName":"x","rules":[{"host":"a.test","http":{"paths":[]}}]},"status":{"loadBalancer":{"ingress":[{"hostname":"lb"}]}}}"#)
+            #"""
+            {"metadata":{"name":"a"},"spec":{"ingressClassName":"x","rules":[{"host":"a.test","http":{"paths":[]}}]},
+             "status":{"loadBalancer":{"ingress":[{"hostname":"lb"}]}}}
+            """#)
         #expect(ingress.spec?.rules?.first?.host == "a.test")
         let storage: StorageClass = try decode(
             #"{"metadata":{"name":"a","annotations":{"storageclass.kubernetes.io/is-default-class":"true"}},"provisioner":"p"}"#)
@@ -65,7 +72,12 @@ import Testing
 
     @Test func oneOddObjectDoesNotHideTheOthers() throws {
         let list: List<Pod> = try decode(
-            #"{"metadata":{"resourceVersion":"9","continue":"t"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b","namespace":"n","resourceVersion":"8"},"status":{"phase":5}},{"metadata":{"name":"c"}}]}"#)
+            #"""
+            {"metadata":{"resourceVersion":"9","continue":"t"},
+             "items":[{"metadata":{"name":"a"}},
+                      {"metadata":{"name":"b","namespace":"n","resourceVersion":"8"},"status":{"phase":5}},
+                      {"metadata":{"name":"c"}}]}
+            """#)
         #expect(list.items.map(\.name) == ["a", "c"])
         #expect(
             list.undecodable == [
@@ -83,14 +95,15 @@ import Testing
         #expect(try event(#"{"type":"ADDED","object":\#(object)}"#) == .added(a))
         #expect(try event(#"{"type":"MODIFIED","object":\#(object)}"#) == .modified(a))
         #expect(try event(#"{"object":\#(object),"type":"DELETED"}"#) == .deleted(a))
-        #expect(try event(#"{"type":"BOOKMARK","object":{"kind":"ConfigMap","metadata":{"resourceVersion":"12"}}}"#) == .bookmark(resourceVersion: "12"))
+        let bookmark = try event(#"{"type":"BOOKMARK","object":{"kind":"ConfigMap","metadata":{"resourceVersion":"12"}}}"#)
+        #expect(bookmark == .bookmark(resourceVersion: "12"))
         guard case .error(let status) = try event(#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}"#) else {
             Issue.record("no error")
             return
         }
         #expect(status.isGone)
-        guard case .undecodable(let what, let deleted) = try event(#"{"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"4"},"data":7}}"#)
-        else {
+        let odd = try event(#"{"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"4"},"data":7}}"#)
+        guard case .undecodable(let what, let deleted) = odd else {
             Issue.record("not undecodable")
             return
         }
@@ -101,7 +114,11 @@ import Testing
 
     @Test func discoveryFindsAKind() throws {
         let list: APIResourceList = try decode(
-            #"{"kind":"APIResourceList","groupVersion":"g.io/v2","resources":[{"name":"things/status","singularName":"","namespaced":true,"kind":"Thing","verbs":[]},{"name":"things","singularName":"","namespaced":false,"kind":"Thing","verbs":[]}]}"#)
+            #"""
+            {"kind":"APIResourceList","groupVersion":"g.io/v2","resources":[
+              {"name":"things/status","singularName":"","namespaced":true,"kind":"Thing","verbs":[]},
+              {"name":"things","singularName":"","namespaced":false,"kind":"Thing","verbs":[]}]}
+            """#)
         #expect(list.resourceType(kind: "Thing") == ResourceType(group: "g.io", version: "v2", plural: "things", kind: "Thing", namespaced: false))
         #expect(list.resourceType(kind: "Other") == nil)
     }

@@ -28,7 +28,10 @@ import Testing
 
     @Test func fieldConflictsAreNamed() throws {
         let conflict = try status(
-            #"{"reason":"Conflict","code":409,"details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"a\"","field":".data.x"}]}}"#)
+            #"""
+            {"reason":"Conflict","code":409,
+             "details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"a\"","field":".data.x"}]}}
+            """#)
         #expect(conflict.fieldConflicts.map(\.field) == [".data.x"])
     }
 }

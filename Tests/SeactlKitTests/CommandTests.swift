@@ -28,9 +28,9 @@ import Testing
         return (test, Fixture.environment(revision: revision, Fixture.ready(deployed: revision)))
     }
 
-    private func run(_ arguments: String..., in test: TestSystem, environment: Environment? = nil, context: String = "kind-test", answer: String? = nil)
-        async -> (status: CommandStatus, calls: [String])
-    {
+    private func run(
+        _ arguments: String..., in test: TestSystem, environment: Environment? = nil, context: String = "kind-test", answer: String? = nil
+    ) async -> (status: CommandStatus, calls: [String]) {
         var script = ScriptedCluster.Script()
         script.environment = environment
         let cluster = ScriptedCluster(script)

@@ -62,6 +62,21 @@ import Testing
         #expect(!cluster.calls.contains("delete"))
     }
 
+    @Test func dryRunPrintsAndKeepsSecrets() async throws {
+        let test = try TestSystem()
+        let cluster = ScriptedCluster()
+        let variables = ["SEAWAY_S3_ACCESS_KEY": "the-key", "SEAWAY_S3_SECRET_KEY": "the-secret"]
+        let arguments = ["install", "--dry-run", "--image", "localhost:5000/seaway:1", "--store", "s3://seaway?endpoint=http://s3:9000"]
+        #expect(await Seactl.main(arguments, in: test.system(cluster: cluster, variables: variables)) == .done)
+        #expect(cluster.calls.isEmpty)
+        #expect(test.stdout.contains("image: localhost:5000/seaway:1\n"))
+        #expect(test.stdout.contains("kind: CustomResourceDefinition\n"))
+        #expect(!(test.stdout + test.stderr).contains("the-secret"))
+        #expect(await Seactl.main(["install", "--store", "ftp://x"], in: test.system(cluster: cluster)) == .badInput)
+        #expect(await Seactl.main(["install"], in: test.system(cluster: cluster, variables: ["SEAWAY_S3_ACCESS_KEY": "k"])) == .badInput)
+        #expect(cluster.calls.isEmpty)
+    }
+
     @Test func yamlQuotesWhatWouldBeReadAsAnotherType() throws {
         let text = try ObjectText.yaml([["a": "true", "b": true, "c": "1.20", "d": 3, "e": "line\nline\n", "f": []], ["kind": "B"]])
         #expect(text == "a: 'true'\nb: true\nc: '1.20'\nd: 3\ne: |\n  line\n  line\nf: []\n---\nkind: B\n")

@@ -113,7 +113,8 @@ import Testing
     @Test func numbers() {
         #expect([0, 999, 1000, 1_234_567].map { Format.count($0) } == ["0", "999", "1,000", "1,234,567"])
         #expect([0, 1023, 12_288, 1_500_000, 200 << 20].map(Format.bytes) == ["0 B", "1023 B", "12 KiB", "1.4 MiB", "200 MiB"])
-        #expect([.milliseconds(40), .milliseconds(7900), .seconds(72), .seconds(7500)].map(Format.seconds) == ["0.0 s", "7.9 s", "1 min 12 s", "2 h 5 min"])
+        let times: [Duration] = [.milliseconds(40), .milliseconds(7900), .seconds(72), .seconds(7500)]
+        #expect(times.map(Format.seconds) == ["0.0 s", "7.9 s", "1 min 12 s", "2 h 5 min"])
         #expect([42.0, 300, 7300, 200_000].map(Format.age) == ["42s", "5m", "2h", "2d"])
         #expect(Format.count(1, "file") == "1 file")
     }

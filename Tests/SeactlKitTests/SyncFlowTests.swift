@@ -97,10 +97,12 @@ import Testing
         var script = ScriptedCluster.Script()
         script.pods = [Fixture.pod("b", labels: [Names.buildLabel: "hello"], "build", state: .init(running: .init()))]
         script.logs = ["b/build": ["STEP 1/2: FROM base", "STEP 2/2: RUN false"]]
-        script.watches = [[
-            modified(Fixture.building()),
-            modified(Fixture.stalled(.imageBuilt, .buildFailed, "the build ended with exit code 1; its last lines:\n  STEP 2/2: RUN false")),
-        ]]
+        script.watches = [
+            [
+                modified(Fixture.building()),
+                modified(Fixture.stalled(.imageBuilt, .buildFailed, "the build ended with exit code 1; its last lines:\n  STEP 2/2: RUN false")),
+            ]
+        ]
         let run = try await sync(script)
         #expect(run.failure?.exit == .buildFailed)
         #expect(run.failure?.reason == "BuildFailed")

@@ -120,6 +120,9 @@ import Testing
             #expect(schema["description"]?.stringValue?.isEmpty == false, "\(path) has no description")
             #expect(schema["default"] == nil, "\(path): defaults are the operator's, and an empty one breaks Kubernetes 1.20")
             #expect(schema["x-kubernetes-validations"] == nil, "\(path): CEL needs Kubernetes 1.25")
+            #expect(
+                schema["additionalProperties"]?["x-kubernetes-int-or-string"] == nil,
+                "\(path): Kubernetes 1.20 then builds no types, and conditions are no list by type any more")
             for (key, property) in schema["properties"]?.objectValue ?? [:] { walk(property, "\(path).\(key)") }
             if let items = schema["items"], items["type"] == "object" { walk(items, "\(path)[]") }
         }
@@ -136,7 +139,10 @@ import Testing
         #expect(definition["spec"]?["names"]?["shortNames"] == ["env"])
         #expect(try version()["name"]?.stringValue == type.version)
         #expect(try version()["subresources"]?["status"] == [:])
-        #expect(try version()["additionalPrinterColumns"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["Stage", "Reason", "Revision", "URL", "Age"])
+        #expect(
+            try version()["additionalPrinterColumns"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == [
+                "Stage", "Reason", "Revision", "URL", "Age",
+            ])
     }
 
     @Test func `its conditions are those of the code`() throws {

@@ -60,7 +60,9 @@ import Testing
         options.ingressClass = "nginx"
         options.ingressDomain = "dev.example.com"
         let more = try pod("seaway", options)["containers"]?[0]?["args"]?.arrayValue ?? []
-        #expect(Set(["--registry-pull=localhost:5000", "--registry-insecure", "--ingress-class=nginx", "--ingress-domain=dev.example.com"]).isSubset(of: more))
+        #expect(
+            Set(["--registry-pull=localhost:5000", "--registry-insecure", "--ingress-class=nginx", "--ingress-domain=dev.example.com"]).isSubset(
+                of: more))
     }
 
     @Test func `S3 replaces the volume, and its keys stand only in the Secret`() throws {

@@ -51,7 +51,7 @@ import Testing
             "m.yaml:5:11: environments[2].name: a second environment called 'dev' (the first is in line 3), expected a name of its own"),
         Case(
             "an unknown default", "name: shop\ndefaultEnvironment: dve\nenvironments: [{name: dev}, {name: ci}]\n",
-            "m.yaml:2:21: defaultEnvironment: no environment is called 'dve', did you mean 'dev'?, there is: dev, ci"),
+            "m.yaml:2:21: defaultEnvironment: no environment is called 'dve', there is: dev, ci; did you mean 'dev'?"),
         Case(
             "an unknown field", "name: shop\nenvironment: []\nenvironments: [{name: dev}]\n",
             "m.yaml:2:1: environment: unknown field, did you mean 'environments'?"),
@@ -77,7 +77,8 @@ import Testing
         Case("a control character", "name: shop\nversion: a\u{1}b\n", "m.yaml:2:11: not valid YAML: the character U+0001 is not allowed"),
         Case("two documents", "name: shop\n---\nname: b\n", "m.yaml:2:1: a second YAML document begins here, a manifest is one document"),
         Case(
-            "duplicate keys among other errors", "name: shop\nname: b\nenvironments:\n  - name: dev\n    replicas: x\n    'replicas': 2\n    name: ci\n",
+            "duplicate keys among other errors",
+            "name: shop\nname: b\nenvironments:\n  - name: dev\n    replicas: x\n    'replicas': 2\n    name: ci\n",
             "m.yaml:2:1: name: given more than once (first in line 1), keep one",
             "m.yaml:5:15: environments[0].replicas: expected a whole number, 0 or more, found the text 'x'",
             "m.yaml:6:5: environments[0].replicas: given more than once (first in line 5), keep one",
@@ -112,14 +113,15 @@ import Testing
         .environment(
             "variables of the application",
             "vars:\n  env:\n    - {name: A, value: {b: c}}\n    - {value: x}\n    - {name: 1A, value: x}\n    - {name: A, valueform: {}}\n"
-                + "    - {name: B, value: x, valueFrom: {secretKeyRef: {name: a, key: b}}}\n  envFrom: [{prefix: X_}, {secretRef: {name: a}, configMapRef: {name: b}}]",
+                + "    - {name: B, value: x, valueFrom: {secretKeyRef: {name: a, key: b}}}\n"
+                + "  envFrom: [{prefix: X_}, {secretRef: {name: a}, configMapRef: {name: b}}]",
             "m.yaml:6:28: environments[0].vars.env[0].value: expected a string, found a mapping",
-            "m.yaml:7:9: environments[0].vars.env[1].name: is missing, expected the variable's name",
-            "m.yaml:8:16: environments[0].vars.env[2].name: '1A' is no valid variable name, expected letters, digits, '_', '-' and '.', not "
+            "m.yaml:7:11: environments[0].vars.env[1].name: is missing, expected the variable's name",
+            "m.yaml:8:18: environments[0].vars.env[2].name: '1A' is no valid variable name, expected letters, digits, '_', '-' and '.', not "
                 + "beginning with a digit",
-            "m.yaml:9:16: environments[0].vars.env[3].name: a second variable called 'A' (the first is in line 6), keep one",
-            "m.yaml:9:19: environments[0].vars.env[3].valueform: unknown field, did you mean 'valueFrom'?",
-            "m.yaml:10:41: environments[0].vars.env[4].valueFrom: stands beside 'value', keep one of them",
+            "m.yaml:9:18: environments[0].vars.env[3].name: a second variable called 'A' (the first is in line 6), keep one",
+            "m.yaml:9:21: environments[0].vars.env[3].valueform: unknown field, did you mean 'valueFrom'?",
+            "m.yaml:10:42: environments[0].vars.env[4].valueFrom: stands beside 'value', keep one of them",
             "m.yaml:11:17: environments[0].vars.envFrom[0]: names no source, expected either 'configMapRef' or 'secretRef'",
             "m.yaml:11:31: environments[0].vars.envFrom[1]: names two sources, expected either 'configMapRef' or 'secretRef'"),
         .environment(
@@ -133,13 +135,14 @@ import Testing
             "m.yaml:4:105: environments[0].build.cache: not supported yet, remove it (layers are kept in a volume where the cluster has a default "
                 + "StorageClass)"),
         .environment(
-            "ports", "ports:\n  - {port: 70000}\n  - {name: http, port: 80, protocol: tcp}\n  - {name: http, port: '80'}\n  - {name: TOO_long, port: 81}",
-            "m.yaml:5:7: environments[0].ports[0].name: is missing, expected a name, as there are several ports",
-            "m.yaml:5:14: environments[0].ports[0].port: 70000 is out of range, expected a port from 1 to 65535",
-            "m.yaml:6:42: environments[0].ports[1].protocol: 'tcp' is not allowed, did you mean 'TCP'?, expected one of TCP, UDP, SCTP",
-            "m.yaml:7:14: environments[0].ports[2].name: http is used twice (first in line 6), expected a name of its own",
-            "m.yaml:7:26: environments[0].ports[2].port: expected a port from 1 to 65535, found the text '80'",
-            "m.yaml:8:14: environments[0].ports[3].name: 'TOO_long' is no valid port name, expected at most 15 lower-case letters, digits and "
+            "ports",
+            "ports:\n  - {port: 70000}\n  - {name: http, port: 80, protocol: tcp}\n  - {name: http, port: '80'}\n  - {name: TOO_long, port: 81}",
+            "m.yaml:5:9: environments[0].ports[0].name: is missing, expected a name, as there are several ports",
+            "m.yaml:5:16: environments[0].ports[0].port: 70000 is out of range, expected a port from 1 to 65535",
+            "m.yaml:6:42: environments[0].ports[1].protocol: 'tcp' is not allowed, expected one of TCP, UDP, SCTP; did you mean 'TCP'?",
+            "m.yaml:7:16: environments[0].ports[2].name: http is used twice (first in line 6), expected a name of its own",
+            "m.yaml:7:28: environments[0].ports[2].port: expected a port from 1 to 65535, found the text '80'",
+            "m.yaml:8:16: environments[0].ports[3].name: 'TOO_long' is no valid port name, expected at most 15 lower-case letters, digits and "
                 + "hyphens with at least one letter"),
         .environment(
             "one port twice", "ports: [{name: a, port: 80}, {name: b, port: 80}, {name: c, port: 80, protocol: UDP}]",
@@ -148,8 +151,8 @@ import Testing
             "the network",
             "network:\n  service: {enabled: maybe, type: Nodeport, ports: [{port: 80}]}\n  ingress: {host: Shop, port: 81, tls: [{host: a}]}",
             "m.yaml:5:26: environments[0].network.service.enabled: expected true or false, found the text 'maybe'",
-            "m.yaml:5:39: environments[0].network.service.type: 'Nodeport' is not allowed, did you mean 'NodePort'?, expected one of ClusterIP, "
-                + "NodePort, LoadBalancer, ExternalName",
+            "m.yaml:5:39: environments[0].network.service.type: 'Nodeport' is not allowed, expected one of ClusterIP, NodePort, LoadBalancer, "
+                + "ExternalName; did you mean 'NodePort'?",
             "m.yaml:6:23: environments[0].network.ingress.host: 'Shop' is no valid name, expected a host name, as shop.example.com",
             "m.yaml:6:35: environments[0].network.ingress.port: 81 is no port of the Service, expected one of 80",
             "m.yaml:6:46: environments[0].network.ingress.tls[0].host: unknown field, did you mean 'hosts'?"),
@@ -158,17 +161,20 @@ import Testing
             "m.yaml:4:31: environments[0].network.service.externalName: is missing, expected a host name for the type ExternalName"),
         .environment(
             "dependencies",
-            "dependencies:\n  - {name: db}\n  - {name: db, path: /k8s, type: helm}\n  - {name: x, path: k8s, wait: [{kind: Deployment, name: a, for: Ready2, "
-                + "timeout: 30}]}",
-            "m.yaml:5:7: environments[0].dependencies[0].path: is missing, expected the directory of its kustomization",
-            "m.yaml:6:14: environments[0].dependencies[1].name: a second dependency called 'db' (the first is in line 5), expected a name of its own",
-            "m.yaml:6:24: environments[0].dependencies[1].path: '/k8s' leaves the manifest's directory, expected a directory of the source tree, as "
+            "dependencies:\n  - {name: db}\n  - {name: db, path: /k8s, type: helm}\n"
+                + "  - {name: x, path: k8s, wait: [{kind: Deployment, name: a, for: Ready2, timeout: 30}]}",
+            "m.yaml:5:9: environments[0].dependencies[0].path: is missing, expected the directory of its kustomization",
+            "m.yaml:6:16: environments[0].dependencies[1].name: a second dependency called 'db' (the first is in line 5), expected a name of its own",
+            "m.yaml:6:26: environments[0].dependencies[1].path: '/k8s' leaves the manifest's directory, expected a directory of the source tree, as "
                 + "k8s/db",
-            "m.yaml:6:36: environments[0].dependencies[1].type: 'helm' is not allowed, expected one of kustomize",
-            "m.yaml:7:67: environments[0].dependencies[2].wait[0].for: 'Ready2' is not allowed, expected ready or condition=TYPE",
-            "m.yaml:7:84: environments[0].dependencies[2].wait[0].timeout: '30' is no duration, expected a duration with its unit, as 30s, 5m or 1h30m"),
+            "m.yaml:6:38: environments[0].dependencies[1].type: 'helm' is not allowed, expected one of kustomize",
+            "m.yaml:7:70: environments[0].dependencies[2].wait[0].for: 'Ready2' is not allowed, expected ready or condition=TYPE",
+            "m.yaml:7:87: environments[0].dependencies[2].wait[0].timeout: '30' is no duration, expected a duration with its unit, as 30s, "
+                + "5m or 1h30m"
+        ),
         .environment(
-            "fields of the past and of the future", "source: {s3: {}}\nstore: {bucket: b}\nnetworking: {}\ntemporary: true\nttl: 8h\nsecrets: []\nrevision: x",
+            "fields of the past and of the future",
+            "source: {s3: {}}\nstore: {bucket: b}\nnetworking: {}\ntemporary: true\nttl: 8h\nsecrets: []\nrevision: x",
             "m.yaml:4:5: environments[0].source: was replaced by 'store:', which is now chosen once for the cluster: `seactl install --store …`, "
                 + "remove it",
             "m.yaml:5:5: environments[0].store: is chosen once for the cluster: `seactl install --store …`, remove it",

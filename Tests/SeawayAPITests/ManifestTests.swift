@@ -182,7 +182,7 @@ import Testing
                 == ["m.yaml: there are several environments and no defaultEnvironment, name one of: dev, ci"])
         #expect(
             messages { () throws(ManifestErrors) in _ = try manifest.environment(named: "dve") }
-                == ["m.yaml: no environment is called 'dve', did you mean 'dev'?, there is: dev, ci"])
+                == ["m.yaml: no environment is called 'dve', there is: dev, ci; did you mean 'dev'?"])
         let withDefault = try Manifest.parse(yaml: several + "defaultEnvironment: ci\n").expanding { _ in nil }
         #expect(try withDefault.environment().name == "ci")
         let alone = try Manifest.parse(yaml: "name: shop\nenvironments: [{name: dev}]\n").expanding { _ in nil }

@@ -104,6 +104,9 @@ import Testing
         let manifest = try Manifest.parse(yaml: Self.text, file: "m.yaml")
         #expect(
             messages { () throws(ManifestErrors) in _ = try manifest.environment(named: "ci") }
-                == ["m.yaml:12:16: environments[1].namespace: variables have not been put in yet"])
+                == [
+                    "m.yaml:1:7: name: variables have not been put in yet",
+                    "m.yaml:12:16: environments[1].namespace: variables have not been put in yet",
+                ])
     }
 }

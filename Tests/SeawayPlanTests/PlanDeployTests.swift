@@ -60,6 +60,25 @@ struct PlanDeployTests {
         #expect(plan(state, settings).questions == [.url("http://shop.dev.localhost:31080/")])
     }
 
+    @Test func anotherAttemptStartsThePodsAnewAndForgetsTheOldOnes() throws {
+        let before = environment()
+        let labels = [Names.digestLabel: String(digest(before).prefix(63))]
+        let crashed = ContainerStatus(
+            name: "app", restartCount: 5, state: .init(waiting: .init(reason: "CrashLoopBackOff")), lastState: .init(terminated: .init(exitCode: 1)))
+        let again = environment { $0.spec.attempt = 1 }
+        let state = try deployed(again, available: 0, pods: [pod("shop-1", labels: labels, app: crashed)])
+        #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "0 of 1 pods ready"))
+        let templates = [before, again].map { Rendering(environment: $0, digest: "d", settings: settings).deployment["spec"]?["template"]?["metadata"] }
+        #expect(templates[0] != templates[1])
+    }
+
+    @Test func podsWhoseContainersEndedAreNotWaitedFor() throws {
+        var state = try deployed(environment(), available: 1)
+        let ended = ContainerStatus(name: "app", state: .init(terminated: .init(exitCode: 0)))
+        state.pods.append(pod("old", labels: [Names.digestLabel: "older"], app: ended, deleted: now))
+        #expect(plan(state, settings).questions == [.url("http://shop.dev.localhost:31080/")])
+    }
+
     @Test func aCrashLoopTellsTheLogOfTheCrashedContainer() throws {
         let environment = environment()
         let labels = [Names.digestLabel: String(digest(environment).prefix(63))]

@@ -172,8 +172,8 @@ public final class S3ObjectStore: ObjectStore {
 
     private func createBucket() async throws {
         let answer = try await send(.createBucket(region: configuration.region), "create the bucket", createsBucket: false)
-        // Someone else may have created it meanwhile.
-        guard answer.status == 200 || answer.code == "BucketAlreadyOwnedByYou" else { throw failure("create the bucket", answer) }
+        // Someone else may have created it meanwhile. Should it not be ours, the next request says so.
+        guard answer.status == 200 || ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].contains(answer.code) else { throw failure("create the bucket", answer) }
     }
 
     private func failure(_ what: String, _ answer: Answer) -> ObjectStoreError {

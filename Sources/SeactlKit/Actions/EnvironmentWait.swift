@@ -25,18 +25,22 @@ struct EnvironmentWait: Sendable {
             var followsBuild = false
             states_.yield(environment)
             group.addTask {
-                do { try await follow(key, from: environment.metadata.resourceVersion) { states_.yield($0) } } catch { states_.finish(throwing: error) }
+                do {
+                    try await follow(key, from: environment.metadata.resourceVersion) { states_.yield($0) }
+                } catch {
+                    states_.finish(throwing: error)
+                }
             }
             for try await state in states {
                 let outcome = SyncOutcome.judge(environment: state, applied: applied)
                 progress.note(outcome.reports)
+                if case .failed(let failure, _) = outcome, followsBuild, failure.exit == .buildFailed { await drain(logEnd) }
                 for report in outcome.reports { output.emit(.stage(report.stage, report.state)) }
                 switch outcome {
                 case .ready(let urls, _):
                     output.emit(.ready(urls: urls))
                     return urls
                 case .failed(let failure, _):
-                    if followsBuild, failure.exit == .buildFailed { await drain(logEnd) }
                     throw failure
                 case .inProgress:
                     guard !followsBuild, let status = state?.status, Self.isBuilding(status, applied) else { continue }

@@ -1,4 +1,3 @@
-import KubernetesClient
 import KubernetesModel
 import SeawayAPI
 
@@ -38,7 +37,7 @@ struct UninstallAction: Sendable {
     private func environments() async throws -> [Environment] {
         do {
             return try EnvironmentList.decode(try await cluster.environments.list(nil))
-        } catch let error as KubernetesError where error.isNotFound {
+        } catch let failure as CommandFailure where failure == .notInstalled {
             // Not even the kind is there.
             return []
         }

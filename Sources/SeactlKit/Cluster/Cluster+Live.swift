@@ -24,7 +24,13 @@ extension EnvironmentAccess {
                     return nil
                 }
             },
-            list: { namespace in try await client.send(.list(Environment.resource, namespace: namespace), as: JSONValue.self) },
+            list: { namespace in
+                do {
+                    return try await client.send(.list(Environment.resource, namespace: namespace), as: JSONValue.self)
+                } catch let error as KubernetesError where error.isNotFound {
+                    throw CommandFailure.notInstalled
+                }
+            },
             apply: { object in
                 do {
                     return try await client.apply(object, fieldManager: Names.clientFieldManager, force: true).decode()

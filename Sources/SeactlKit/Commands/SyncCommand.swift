@@ -32,7 +32,8 @@ struct SyncCommand: SeactlCommand {
             let memory = SyncMemory(system)
             try project.guardContext(connection, memory: memory, options: options, yes: yes, in: system)
             let output = options.output(system)
-            output.emit(.heading("\(wanted.key.name)/\(wanted.environmentName) → namespace \(wanted.key.namespace ?? ""), context \(connection.context)"))
+            let place = "namespace \(wanted.key.namespace ?? "default"), context \(connection.context)"
+            output.emit(.heading("\(wanted.key.name)/\(wanted.environmentName) → \(place)"))
             for warning in project.warnings(environment) { output.emit(.warning(warning)) }
 
             let action = SyncAction(

@@ -14,7 +14,8 @@ enum ContextGuard: Equatable, Sendable {
     static func check(last: String?, current: String, isExplicit: Bool, isConfirmed: Bool, canAsk: Bool) -> ContextGuard {
         guard let last, last != current, !isExplicit, !isConfirmed else { return .proceed }
         if canAsk {
-            return .ask(question: "The last sync of this manifest went to context '\(last)', the current context is '\(current)'. Go on with '\(current)'? [y/N] ")
+            let difference = "The last sync of this manifest went to context '\(last)', the current context is '\(current)'."
+            return .ask(question: "\(difference) Go on with '\(current)'? [y/N] ")
         }
         return .refuse(
             CommandFailure(

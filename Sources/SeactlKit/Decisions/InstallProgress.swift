@@ -24,7 +24,8 @@ enum InstallProgress: Equatable, Sendable {
             for container in (pod.status?.initContainerStatuses ?? []) + (pod.status?.containerStatuses ?? []) {
                 if let waiting = container.state?.waiting, let reason = waiting.reason, hopeless.contains(reason) {
                     let crashed = reason == "CrashLoopBackOff" || reason == "RunContainerError"
-                    return .failed(reason: reason, message: waiting.message ?? "container \(container.name) does not start", crashed: crashed ? pod : nil)
+                    let message = waiting.message ?? "container \(container.name) does not start"
+                    return .failed(reason: reason, message: message, crashed: crashed ? pod : nil)
                 }
             }
         }

@@ -62,8 +62,10 @@ extension SyncDecision {
         guard !takeOver, let other = existing.metadata.annotations?[Names.ownerAnnotation], other != owner else { return nil }
         return CommandFailure(
             .badInput, "\(existing.displayName) belongs to \(other), not to \(owner)",
-            next: ["use a namespace of your own (for example `namespace: \(existing.name)-${USER}`, or -n), "
-                + "or \(verb) it with --take-over"])
+            next: [
+                "use a namespace of your own (for example `namespace: \(existing.name)-${USER}`, or -n), "
+                    + "or \(verb) it with --take-over"
+            ])
     }
 
     /// Compares what is there with what is wanted.
@@ -77,7 +79,8 @@ extension SyncDecision {
             let attempt = existing.spec.attempt
             wanted.spec.attempt = existing.status?.isTrue(.stalled) == true ? (attempt ?? 0) + 1 : attempt
         }
-        let isSame = existing.spec == wanted.spec && existing.metadata.annotations?[Names.ownerAnnotation] == wanted.owner
+        let isSame =
+            existing.spec == wanted.spec && existing.metadata.annotations?[Names.ownerAnnotation] == wanted.owner
             && existing.metadata.labels?[Names.environmentNameLabel] == wanted.environmentName
         let applied = AppliedRevision(
             revision: wanted.spec.revision, generation: existing.metadata.generation ?? 0, uid: existing.metadata.uid)

@@ -26,10 +26,11 @@ enum StatusText {
         add("Updated", status?.lastUpdated.map { age($0, now) + " ago" })
         let conditions = status?.conditions ?? []
         guard !conditions.isEmpty else { return Table.render(rows) }
-        let table = [["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"]] + conditions.map {
-            [$0.type.rawValue, $0.status.rawValue, $0.reason.rawValue, age($0.lastTransitionTime, now), TextCleaning.plain($0.message.firstLine ?? "")]
+        let table = conditions.map {
+            let message = TextCleaning.plain($0.message.firstLine ?? "")
+            return [$0.type.rawValue, $0.status.rawValue, $0.reason.rawValue, age($0.lastTransitionTime, now), message]
         }
-        return Table.render(rows) + "\n" + Table.render(table)
+        return Table.render(rows) + "\n" + Table.render([["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"]] + table)
     }
 
     static func list(_ environments: [Environment], now: Date) -> String {

@@ -1,9 +1,9 @@
 @preconcurrency import Dispatch
 
 #if canImport(Darwin)
-import Darwin
+    import Darwin
 #elseif canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Ctrl-C, and a polite request of the system to end.

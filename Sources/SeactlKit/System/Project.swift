@@ -120,7 +120,8 @@ struct Project: Sendable {
         case .ask(let question):
             let answer = (system.ask?(question) ?? "").trimmed.lowercased()
             guard ["y", "yes"].contains(answer) else {
-                throw CommandFailure(.badInput, "nothing was done: context '\(connection.context)' was not agreed to", next: ["name the context with --context"])
+                throw CommandFailure(
+                    .badInput, "nothing was done: context '\(connection.context)' was not agreed to", next: ["name the context with --context"])
             }
         }
     }

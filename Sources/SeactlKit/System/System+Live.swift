@@ -3,9 +3,9 @@ import KubernetesClient
 import Logging
 
 #if canImport(Darwin)
-import Darwin
+    import Darwin
 #elseif canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 extension System {
@@ -31,6 +31,12 @@ extension System {
     }
 }
 
+/// Ends this process as any program ends whose reader went away (`| head`); the network library ignores the signal.
+private func endQuietly() {
+    signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
+}
+
 // Outside of `Console`, whose own `write` hides the system's.
 private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
     write(descriptor, bytes.baseAddress, bytes.count)
@@ -44,7 +50,7 @@ extension Console {
                 var bytes = Array(text.utf8)[...]
                 while !bytes.isEmpty {
                     let count = bytes.withUnsafeBytes { writeBytes(descriptor, $0) }
-                    // A reader that went away (`| head`) is no reason to fail.
+                    if count < 0, errno == EPIPE { endQuietly() }
                     if count < 0, errno != EINTR { return }
                     bytes = bytes.dropFirst(max(0, count))
                 }

@@ -95,9 +95,10 @@ public final class PackReader {
             throw SourceError(.invalidPack, "The pack ends within a record.")
         }
         let length = header[Digest.byteCount...].reduce(0) { $0 << 8 | Int($1) }
+        guard length > 0 else { throw SourceError(.invalidPack, "The pack has an empty chunk.") }
         count += 1
         contentSize += length
-        guard (1...SourceTree.chunkSize).contains(length), contentSize <= Pack.largestContent, count <= Pack.mostChunks else {
+        guard length <= SourceTree.chunkSize, contentSize <= Pack.largestContent, count <= Pack.mostChunks else {
             throw SourceError(.tooLarge, "The pack holds more than a pack may.")
         }
         let bytes = try read(length)

@@ -39,8 +39,10 @@ public struct SourceScan: Sendable {
         self.tree = tree
         self.warnings = warnings
         var files: [Digest: Location] = [:]
+        files.reserveCapacity(tree.entries.count)
         for entry in tree.entries {
-            for chunk in entry.transferChunks where files[chunk.digest] == nil {
+            entry.forEachChunk { chunk in
+                guard files[chunk.digest] == nil else { return }
                 files[chunk.digest] = Location(path: entry.path, offset: chunk.offset, length: chunk.length)
             }
         }

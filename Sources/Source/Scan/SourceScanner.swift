@@ -27,18 +27,21 @@ public enum SourceScanner {
         try await hash(unknown, of: walk.files, reader) { contents[$0] = $1 }
 
         var entries = walk.links + walk.directories.map { SourceTree.Entry(path: $0, kind: .directory) }
-        var next = StatCache()
         for (file, content) in zip(walk.files, contents) {
             guard let content else { continue }
-            next.remember(file.stamp, content, scanBegan: began)
             let kind = SourceTree.Kind.file(
                 executable: file.executable, size: Int(file.stamp.size), digest: content.digest, chunks: content.chunks)
             entries.append(SourceTree.Entry(path: file.path, kind: kind))
         }
         var warnings: [String] = []
-        if let cacheFile, next.contents != cache.contents {
+        // When every file was known, the cache may still hold files that are gone; it is written when these are many.
+        if let cacheFile, !unknown.isEmpty || cache.contents.count > 2 * walk.files.count {
+            var next = StatCache()
+            for (file, content) in zip(walk.files, contents) {
+                if let content { next.remember(file.stamp, content, scanBegan: began) }
+            }
             do {
-                try next.write(to: cacheFile)
+                if next.contents != cache.contents { try next.write(to: cacheFile) }
             } catch {
                 warnings.append("The scan is not remembered and the next one will be slower: \(error)")
             }

@@ -65,27 +65,31 @@ extension StatCache {
     static func decode(_ bytes: [UInt8]) -> [FileStamp: FileContent]? {
         let end = bytes.count - Digest.byteCount
         guard end >= header.count, bytes.starts(with: header), Digest(bytes: bytes[end...]) == Digest(hashing: bytes[..<end]) else { return nil }
+        return bytes.withUnsafeBytes { decode(records: UnsafeRawBufferPointer(rebasing: $0[header.count..<end])) }
+    }
+
+    private static func decode(records: UnsafeRawBufferPointer) -> [FileStamp: FileContent]? {
         var result: [FileStamp: FileContent] = [:]
-        var position = header.count
-        func word() -> UInt64? {
-            guard end - position >= 8 else { return nil }
+        result.reserveCapacity(records.count / 80)
+        var position = 0
+        func word() -> UInt64 {
             defer { position += 8 }
-            return bytes[position..<(position + 8)].reduce(0) { $0 << 8 | UInt64($1) }
+            return UInt64(bigEndian: records.loadUnaligned(fromByteOffset: position, as: UInt64.self))
         }
-        func digest() -> Digest? {
-            guard end - position >= Digest.byteCount else { return nil }
+        func digest() -> Digest {
             defer { position += Digest.byteCount }
-            return Digest(bytes: bytes[position..<(position + Digest.byteCount)])
+            return Digest(exactly: UnsafeRawBufferPointer(rebasing: records[position..<(position + Digest.byteCount)]))
         }
-        while position < end {
-            guard let device = word(), let inode = word(), let size = word(), let modified = word(), let changed = word(),
-                let content = digest(), let count = word(), count <= UInt64(end - position) / UInt64(Digest.byteCount)
-            else { return nil }
+        while position < records.count {
+            // Five words, a digest and the number of chunks.
+            guard records.count - position >= 48 + Digest.byteCount else { return nil }
             let stamp = FileStamp(
-                device: device, inode: inode, size: Int64(bitPattern: size), modified: Int64(bitPattern: modified),
-                changed: Int64(bitPattern: changed))
-            let chunks = (0..<count).compactMap { _ in digest() }
-            result[stamp] = FileContent(digest: content, chunks: chunks)
+                device: word(), inode: word(), size: Int64(bitPattern: word()), modified: Int64(bitPattern: word()),
+                changed: Int64(bitPattern: word()))
+            let content = digest()
+            let count = word()
+            guard count <= UInt64(records.count - position) / UInt64(Digest.byteCount) else { return nil }
+            result[stamp] = FileContent(digest: content, chunks: (0..<count).map { _ in digest() })
         }
         return result
     }

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// A path compared byte by byte. `String` compares by canonical equivalence: to it the two spellings of `é` are one
 /// name, to a file system they are two files.
 struct BytePath: Hashable, Sendable {
@@ -22,20 +30,31 @@ enum SourcePath {
 
     /// Why a path cannot be in a tree; `nil` when it can.
     static func refusal(_ path: String) -> String? {
-        let bytes = path.utf8
+        var path = path
+        return path.withUTF8 { refusal($0) }
+    }
+
+    // One pass without allocations: it runs for each entry of each tree.
+    private static func refusal(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
         if bytes.isEmpty { return "is empty" }
         if bytes.count > longest { return "is longer than \(longest) bytes" }
-        if bytes.contains(0) { return "contains NUL" }
-        if bytes.first == UInt8(ascii: "/") { return "is absolute" }
-        let segments = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        if segments.count > deepest { return "has more than \(deepest) levels" }
-        for segment in segments {
-            if segment.isEmpty { return "has an empty segment" }
-            if segment.elementsEqual(".".utf8) { return "has the segment '.'" }
-            if segment.elementsEqual("..".utf8) { return "has the segment '..'" }
-            if segment.count > longestSegment { return "has a segment longer than \(longestSegment) bytes" }
+        if bytes[0] == slash { return "is absolute" }
+        var start = 0
+        var segments = 0
+        for end in 0...bytes.count {
+            if end < bytes.count && bytes[end] != slash {
+                if bytes[end] == 0 { return "contains NUL" }
+                continue
+            }
+            segments += 1
+            if end == start { return "has an empty segment" }
+            if end - start == 1 && bytes[start] == dot { return "has the segment '.'" }
+            if end - start == 2 && bytes[start] == dot && bytes[start + 1] == dot { return "has the segment '..'" }
+            if end - start > longestSegment { return "has a segment longer than \(longestSegment) bytes" }
+            start = end + 1
         }
-        return nil
+        return segments > deepest ? "has more than \(deepest) levels" : nil
     }
 
     /// Why a symbolic link cannot be in a tree; `nil` when it can.
@@ -68,7 +87,30 @@ enum SourcePath {
         path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) }
     }
 
+    /// Whether a path sorts before another, by their bytes.
     static func precedes(_ left: String, _ right: String) -> Bool {
-        left.utf8.lexicographicallyPrecedes(right.utf8)
+        var (left, right) = (left, right)
+        return left.withUTF8 { left in
+            right.withUTF8 { right in
+                let common = min(left.count, right.count)
+                guard common > 0, let first = left.baseAddress, let second = right.baseAddress else { return left.count < right.count }
+                let order = memcmp(first, second, common)
+                return order == 0 ? left.count < right.count : order < 0
+            }
+        }
+    }
+
+    /// Whether `directory` is the parent of `path`.
+    static func isParent(_ directory: String, of path: String) -> Bool {
+        var (directory, path) = (directory, path)
+        return directory.withUTF8 { directory in
+            path.withUTF8 { path in
+                let length = directory.count
+                guard length > 0, path.count > length, path[length] == UInt8(ascii: "/"), let first = directory.baseAddress,
+                    let second = path.baseAddress
+                else { return false }
+                return memcmp(first, second, length) == 0 && !path[(length + 1)...].contains(UInt8(ascii: "/"))
+            }
+        }
     }
 }

@@ -69,7 +69,9 @@ public struct SourceTree: Sendable, Equatable {
     /// Sorts the entries and checks them.
     /// - Throws: `SourceError` with code `invalidTree`, `invalidName` or `outsideTree` that names the path.
     public init(entries: [Entry]) throws {
-        let sorted = entries.sorted { SourcePath.precedes($0.path, $1.path) }
+        // Numbers are moved around more cheaply than entries.
+        let order = entries.indices.sorted { SourcePath.precedes(entries[$0].path, entries[$1].path) }
+        let sorted = order.map { entries[$0] }
         try SourceTree.check(sorted)
         self.entries = sorted
     }
@@ -96,11 +98,18 @@ public struct SourceTree: Sendable, Equatable {
 extension SourceTree.Entry {
     /// The chunks of a file in order; none for an empty file and for anything that is no file.
     public var transferChunks: [SourceTree.Chunk] {
-        guard case .file(_, let size, let digest, let chunks) = kind, size > 0 else { return [] }
-        guard !chunks.isEmpty else { return [SourceTree.Chunk(digest: digest, offset: 0, length: size)] }
-        return chunks.enumerated().map { index, chunk in
+        var result: [SourceTree.Chunk] = []
+        forEachChunk { result.append($0) }
+        return result
+    }
+
+    /// As `transferChunks`, without an array for each file.
+    func forEachChunk(_ body: (SourceTree.Chunk) throws -> Void) rethrows {
+        guard case .file(_, let size, let digest, let chunks) = kind, size > 0 else { return }
+        guard !chunks.isEmpty else { return try body(SourceTree.Chunk(digest: digest, offset: 0, length: size)) }
+        for (index, chunk) in chunks.enumerated() {
             let offset = index * SourceTree.chunkSize
-            return SourceTree.Chunk(digest: chunk, offset: offset, length: min(SourceTree.chunkSize, size - offset))
+            try body(SourceTree.Chunk(digest: chunk, offset: offset, length: min(SourceTree.chunkSize, size - offset)))
         }
     }
 }
@@ -110,7 +119,7 @@ extension SourceTree {
     public func chunkLengths() -> [Digest: Int] {
         var result: [Digest: Int] = [:]
         for entry in entries {
-            for chunk in entry.transferChunks { result[chunk.digest] = chunk.length }
+            entry.forEachChunk { result[$0.digest] = $0.length }
         }
         return result
     }
@@ -119,7 +128,10 @@ extension SourceTree {
     static func check(_ entries: [Entry]) throws {
         var directories: Set<BytePath> = []
         var lengths: [Digest: Int] = [:]
+        lengths.reserveCapacity(entries.count)
         var previous: String?
+        // The parent of the entry before: most often it is this one's, too.
+        var parent = ""
         for entry in entries {
             if let reason = SourcePath.refusal(entry.path) {
                 throw SourceError(.invalidName, "The path \(SourceError.quote(entry.path)) \(reason).")
@@ -128,8 +140,11 @@ extension SourceTree {
                 throw SourceError(.invalidTree, "The path \(SourceError.quote(entry.path)) is out of order or there twice.")
             }
             previous = entry.path
-            if let parent = SourcePath.parent(of: entry.path), !directories.contains(BytePath(parent)) {
-                throw SourceError(.invalidTree, "The parent of \(SourceError.quote(entry.path)) is no directory of the tree.")
+            if !SourcePath.isParent(parent, of: entry.path), let found = SourcePath.parent(of: entry.path) {
+                guard directories.contains(BytePath(found)) else {
+                    throw SourceError(.invalidTree, "The parent of \(SourceError.quote(entry.path)) is no directory of the tree.")
+                }
+                parent = found
             }
             switch entry.kind {
             case .directory: directories.insert(BytePath(entry.path))
@@ -139,7 +154,7 @@ extension SourceTree {
                 }
             case .file(_, let size, let digest, let chunks):
                 try checkFile(entry.path, size, digest, chunks)
-                for chunk in entry.transferChunks {
+                try entry.forEachChunk { chunk in
                     guard lengths.updateValue(chunk.length, forKey: chunk.digest) ?? chunk.length == chunk.length else {
                         throw SourceError(.invalidTree, "\(SourceError.quote(entry.path)) has a chunk that has two lengths.")
                     }

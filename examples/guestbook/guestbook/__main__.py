@@ -20,7 +20,7 @@ def main() -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.1,), name="server", daemon=True).start()
         log.info("listening on port %d", server.server_port)
         stop.wait()
         log.info("stopping")
