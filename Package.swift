@@ -159,6 +159,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
+        .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(name: "KubernetesModelTests", dependencies: ["KubernetesModel"], swiftSettings: settings),
         .testTarget(
             name: "KubernetesClientTests",

@@ -41,7 +41,11 @@ final class CredentialSource: Sendable {
         return (value, generation)
     }
 
-    func invalidate(generation: Int) {
+    /// Whether asking again may give other credentials.
+    var canChange: Bool { changing != nil }
+
+    /// Forgets the credentials of that generation, or whichever there are.
+    func invalidate(generation: Int? = nil) {
         changing?.invalidate(generation: generation)
     }
 

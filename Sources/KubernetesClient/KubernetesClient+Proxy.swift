@@ -12,10 +12,16 @@ extension KubernetesClient {
                 .invalidRequest, "\(request): the body is larger than \(Self.proxyBodyLimit >> 20) MiB; send it in pieces")
         }
         let answer = try await exchange(request, lane: .proxy)
-        if let refusal = answer.refusalOfAPIServer {
-            throw Explanation(configuration: configuration).error(refusal, of: request)
-        }
-        return answer
+        guard let refusal = answer.refusalOfAPIServer else { return answer }
+        guard refusal.isUnauthorized, credentials.canChange else { throw explained(refusal, request) }
+        credentials.invalidate()
+        let second = try await exchange(request, lane: .proxy)
+        if let refusal = second.refusalOfAPIServer { throw explained(refusal, request) }
+        return second
+    }
+
+    private func explained(_ refusal: Status, _ request: APIRequest) -> KubernetesError {
+        Explanation(configuration: configuration).error(refusal, of: request)
     }
 
     static var proxyBodyLimit: Int { 16 << 20 }

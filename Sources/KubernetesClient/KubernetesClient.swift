@@ -91,6 +91,7 @@ extension KubernetesClient {
     func execute(_ request: APIRequest, lane: Lane) async throws -> HTTPClientResponse {
         let (first, generation) = try await authorization()
         let response = try await execute(request, first, lane: lane)
+        // Through a proxy it may be the service that says so; `proxy` tells.
         guard response.status == .unauthorized, let generation, lane != .proxy else { return response }
         credentials.invalidate(generation: generation)
         let (second, _) = try await authorization()

@@ -55,10 +55,10 @@ final class RefreshingValue<Value: Sendable>: Sendable {
         }
     }
 
-    /// Forgets the value of that generation, when it is still the present one.
-    func invalidate(generation: Int) {
+    /// Forgets the value: that of a generation only when it is still the present one.
+    func invalidate(generation: Int? = nil) {
         state.withLock { state in
-            if state.generation == generation { state.loaded = nil }
+            if generation == nil || state.generation == generation { state.loaded = nil }
         }
     }
 

@@ -35,18 +35,29 @@ public struct Digest: Sendable, Hashable {
     }
 
     init?(hex digits: some Collection<UInt8>) {
-        guard digits.count == 2 * Digest.byteCount else { return nil }
-        var values: [UInt64] = [0, 0, 0, 0]
-        for (index, digit) in digits.enumerated() {
-            let nibble: UInt8
+        let parsed = digits.withContiguousStorageIfAvailable { Digest(hex: $0) } ?? Array(digits).withUnsafeBufferPointer { Digest(hex: $0) }
+        guard let parsed else { return nil }
+        self = parsed
+    }
+
+    private init?(hex digits: UnsafeBufferPointer<UInt8>) {
+        guard digits.count == 2 * Digest.byteCount, let first = Digest.word(digits, 0), let second = Digest.word(digits, 16),
+            let third = Digest.word(digits, 32), let fourth = Digest.word(digits, 48)
+        else { return nil }
+        words = (first, second, third, fourth)
+    }
+
+    private static func word(_ digits: UnsafeBufferPointer<UInt8>, _ start: Int) -> UInt64? {
+        var result: UInt64 = 0
+        for index in start..<(start + 16) {
+            let digit = digits[index]
             switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): nibble = digit - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): nibble = digit - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): result = result << 4 | UInt64(digit - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): result = result << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
             default: return nil
             }
-            values[index / 16] = values[index / 16] << 4 | UInt64(nibble)
         }
-        words = (values[0], values[1], values[2], values[3])
+        return result
     }
 
     /// The 32 raw bytes.

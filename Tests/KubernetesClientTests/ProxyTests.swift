@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import Foundation
 import KubernetesModel
+import NIOHTTP1
 import Testing
 
 @testable import KubernetesClient
@@ -36,6 +38,20 @@ import Testing
         let server = ScriptedTransport([line: .status(status, body)])
         let error = await #expect(throws: KubernetesError.self) { try await server.client().proxy(request) }
         #expect(error?.status?.code == status)
+    }
+
+    @Test func staleCredentialsAreReadAgain() async throws {
+        try await withTemporaryDirectory { directory in
+            try write("old", to: "\(directory)/token")
+            let configuration = ClusterConfiguration(server: "https://api.test", credentials: Credentials(bearer: .tokenFile("\(directory)/token")))
+            let ours = #"{"kind":"Status","code":401,"reason":"Unauthorized","message":"Unauthorized"}"#
+            let server = ScriptedTransport([
+                line: .after({ try write("new", to: "\(directory)/token") }, .status(401, ours)), line: .status(401, "the service's own"),
+            ])
+            let answer = try await server.client(configuration).proxy(request)
+            #expect(answer.body == Data("the service's own".utf8))
+            #expect(server.requests.map { $0.headers.first(name: "Authorization") } == ["Bearer old", "Bearer new"])
+        }
     }
 
     @Test func aBodyTooLargeIsNotSent() async throws {

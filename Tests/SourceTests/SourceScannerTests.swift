@@ -146,8 +146,7 @@ import Testing
     @Test func aFileThatChangesBetweenListingAndReadingIsNoticed() async throws {
         try await withTemporaryDirectory { root in
             try write(["a": "one"], to: root)
-            var walk = DirectoryWalk(root: root, selection: try Selection())
-            try walk.run()
+            let walk = try await DirectoryWalk.run(root: root, selection: try Selection())
             try write(["a": "longer"], to: root)
             let reader = try FileReader(root: root)
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1024, alignment: 16)

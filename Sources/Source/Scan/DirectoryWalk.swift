@@ -1,3 +1,5 @@
+import Foundation
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -8,33 +10,67 @@
 
 /// Lists the selected files of a directory. Follows no symbolic link and never opens a directory in which nothing
 /// can be selected.
-struct DirectoryWalk {
-    struct File {
+struct DirectoryWalk: Sendable {
+    struct File: Sendable {
         var path: String
         var executable: Bool
         var stamp: FileStamp
     }
 
     private(set) var files: [File] = []
+    /// Selected directories and those above anything that is selected; in no order.
     private(set) var directories: [String] = []
     private(set) var links: [SourceTree.Entry] = []
 
-    private let root: String
     private var matcher: SelectionMatcher
+    /// Directories that are still to be listed, down to `deferred` levels.
+    private var pending: [String] = []
+    private var deferred = 0
 
-    init(root: String, selection: Selection) {
-        self.root = root
-        matcher = SelectionMatcher(selection)
-    }
+    private init(_ selection: Selection) { matcher = SelectionMatcher(selection) }
 
+    /// Lists the upper levels, then what is below in several tasks.
     /// - Throws: `SourceError` that names the path; `CancellationError`.
-    mutating func run() throws {
-        let directory = try Descriptor(root, O_RDONLY | O_DIRECTORY, shown: root)
-        _ = try list(directory, path: "", depth: 0)
+    static func run(root: String, selection: Selection) async throws -> DirectoryWalk {
+        var upper = DirectoryWalk(selection)
+        upper.deferred = 2
+        try upper.list(try Descriptor(root, O_RDONLY | O_DIRECTORY, shown: root), path: "", depth: 0)
+        let tops = upper.pending
+        upper.pending = []
+        for path in tops { try upper.list(below: root, path) }
+        let lower = upper.pending
+
+        let count = min(ProcessInfo.processInfo.activeProcessorCount, lower.count)
+        try await withThrowingTaskGroup(of: DirectoryWalk.self) { tasks in
+            for number in 0..<count {
+                tasks.addTask {
+                    var walk = DirectoryWalk(selection)
+                    for index in stride(from: number, to: lower.count, by: count) { try walk.list(below: root, lower[index]) }
+                    return walk
+                }
+            }
+            for try await walk in tasks {
+                upper.files += walk.files
+                upper.directories += walk.directories
+                upper.links += walk.links
+            }
+        }
+        upper.addParents()
+        return upper
     }
 
-    /// - Returns: Whether anything in the directory was taken.
-    private mutating func list(_ directory: consuming Descriptor, path: String, depth: Int) throws -> Bool {
+    /// Opens a directory step by step, so that none of the steps is a link.
+    private mutating func list(below root: String, _ path: String) throws {
+        var directory = try Descriptor(root, O_RDONLY | O_DIRECTORY, shown: root)
+        let segments = path.split(separator: "/")
+        for segment in segments {
+            let next = try Descriptor(at: directory.raw, String(segment), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, shown: path)
+            directory = next
+        }
+        try list(directory, path: path, depth: segments.count)
+    }
+
+    private mutating func list(_ directory: consuming Descriptor, path: String, depth: Int) throws {
         try Task.checkCancellation()
         guard depth < SourcePath.deepest else {
             throw SourceError(.tooLarge, "\(SourceError.quote(path)) is nested more than \(SourcePath.deepest) levels deep; leave it out.")
@@ -46,32 +82,31 @@ struct DirectoryWalk {
             throw error
         }
         defer { closedir(stream) }
-        var took = false
         while true {
             errno = 0
             guard let entry = readdir(stream) else {
                 guard errno == 0 else { throw SourceError.system("cannot list", path) }
-                return took
+                return
             }
             guard let name = try DirectoryWalk.name(of: entry, in: path) else { continue }
             let child = path.isEmpty ? name : "\(path)/\(name)"
-            if try visit(child, name: name, type: Int32(entry.pointee.d_type), in: dirfd(stream), depth: depth) { took = true }
+            try visit(child, name: name, type: Int32(entry.pointee.d_type), in: dirfd(stream), depth: depth)
         }
     }
 
-    private mutating func visit(_ path: String, name: String, type: Int32, in directory: Int32, depth: Int) throws -> Bool {
+    private mutating func visit(_ path: String, name: String, type: Int32, in directory: Int32, depth: Int) throws {
         let taken = matcher.takes(path, name: name)
         // The type that readdir gives saves a system call for whatever is ignored.
-        if !taken && type != Int32(DT_DIR) && type != Int32(DT_UNKNOWN) { return false }
+        if !taken && type != Int32(DT_DIR) && type != Int32(DT_UNKNOWN) { return }
         var status = stat()
         guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
             // Gone since it was listed: as if it had never been there.
-            if errno == ENOENT { return false }
+            if errno == ENOENT { return }
             throw SourceError.system("cannot read", path)
         }
         switch status.st_mode & S_IFMT {
-        case S_IFDIR: return try visitDirectory(path, name: name, taken: taken, in: directory, depth: depth)
-        case _ where !taken: return false
+        case S_IFDIR: try visitDirectory(path, name: name, taken: taken, in: directory, depth: depth)
+        case _ where !taken: return
         case S_IFREG: files.append(File(path: path, executable: status.st_mode & 0o111 != 0, stamp: FileStamp(status)))
         case S_IFLNK: links.append(try link(path, name: name, in: directory))
         default:
@@ -80,18 +115,30 @@ struct DirectoryWalk {
                 "\(SourceError.quote(path)) is a \(DirectoryWalk.kind(status.st_mode)), which cannot be part of an image's sources; "
                     + "remove it, or leave it out with .dockerignore or exclude.")
         }
-        return true
     }
 
-    private mutating func visitDirectory(_ path: String, name: String, taken: Bool, in directory: Int32, depth: Int) throws -> Bool {
-        var took = taken
-        let enters = matcher.enters(path, name: name)
-        if enters {
-            let child = try Descriptor(at: directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, shown: path)
-            if try list(child, path: path, depth: depth + 1) { took = true }
+    private mutating func visitDirectory(_ path: String, name: String, taken: Bool, in directory: Int32, depth: Int) throws {
+        if taken { directories.append(path) }
+        guard matcher.enters(path, name: name) else { return }
+        guard depth >= deferred else {
+            pending.append(path)
+            return
         }
-        if took { directories.append(path) }
-        return took
+        try list(try Descriptor(at: directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, shown: path), path: path, depth: depth + 1)
+    }
+
+    /// Adds the directories above everything that was taken.
+    private mutating func addParents() {
+        var known = Set(directories.map(BytePath.init))
+        var last = ""
+        for path in files.map(\.path) + links.map(\.path) + directories where !SourcePath.isParent(last, of: path) {
+            var current = path
+            while let parent = SourcePath.parent(of: current), known.insert(BytePath(parent)).inserted {
+                directories.append(parent)
+                current = parent
+            }
+            last = SourcePath.parent(of: path) ?? ""
+        }
     }
 
     private func link(_ path: String, name: String, in directory: Int32) throws -> SourceTree.Entry {

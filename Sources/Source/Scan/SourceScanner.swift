@@ -17,9 +17,9 @@ public enum SourceScanner {
     /// - Throws: `SourceError` that names the path; `CancellationError`.
     public static func scan(root: String, selection: Selection, cacheFile: String? = nil) async throws -> SourceScan {
         let began = FileStamp.now()
-        var walk = DirectoryWalk(root: root, selection: selection)
-        try walk.run()
-        let cache = cacheFile.map(StatCache.init(file:)) ?? StatCache()
+        async let remembered = cacheFile.map(StatCache.init(file:)) ?? StatCache()
+        let walk = try await DirectoryWalk.run(root: root, selection: selection)
+        let cache = await remembered
         let reader = try FileReader(root: root)
 
         var contents = walk.files.map { cache[$0.stamp] }
