@@ -199,7 +199,11 @@ let package = Package(
         .testTarget(name: "SeawayAPITests", dependencies: ["InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
         .testTarget(name: "SeawayPlanTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
         .testTarget(
-            name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings),
+            name: "SeawayOperatorTests",
+            dependencies: ["KubernetesModel", "SeawayOperator", .product(name: "NIOSSL", package: "swift-nio-ssl")], swiftSettings: settings),
+        .testTarget(
+            name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings
+        ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
@@ -210,9 +214,3 @@ let package = Package(
             ], swiftSettings: settings),
     ]
 )
-
-// temporary, while several engineers work in one tree
-if let only = Context.environment["SEAWAY_ONLY_TESTS"] {
-    let names = only.split(separator: ",").map(String.init)
-    package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
-}

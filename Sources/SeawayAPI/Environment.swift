@@ -176,6 +176,11 @@ public struct EnvironmentStatus: Codable, Sendable, Equatable {
 
     public init() {}
 
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case observedGeneration, stage, reason, message, expectedRevision, deployedRevision, buildDigest, image, urls, lastUpdated, build,
+            rollout, conditions
+    }
+
     /// When something began and, once over, ended.
     public struct Span: Codable, Sendable, Equatable {
         public var startedAt: Timestamp
@@ -185,5 +190,24 @@ public struct EnvironmentStatus: Codable, Sendable, Equatable {
             self.startedAt = startedAt
             self.finishedAt = finishedAt
         }
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case startedAt, finishedAt
+        }
+    }
+
+    /// The JSON merge patch (RFC 7386) that replaces any earlier status by this one: what is absent here is removed by `null`.
+    ///
+    /// Server-side apply would do, but Kubernetes 1.20 turns an optional object that is left out into a `null` that it then refuses.
+    /// - Throws: `EncodingError`.
+    public func replacingPatch() throws -> JSONValue {
+        var patch = try JSONValue(encoding: self)
+        for key in CodingKeys.allCases where patch[key.rawValue] == nil { patch[key.rawValue] = .null }
+        for span in [CodingKeys.build, .rollout] {
+            guard var value = patch[span.rawValue], value != .null else { continue }
+            for key in Span.CodingKeys.allCases where value[key.rawValue] == nil { value[key.rawValue] = .null }
+            patch[span.rawValue] = value
+        }
+        return patch
     }
 }

@@ -35,12 +35,12 @@ final class BuildSlots: Sendable {
     }
 
     /// Gives a slot, or a place in the queue, back.
-    /// - Returns: who may ask again.
+    /// - Returns: who waits while a slot is free, and is to ask again.
     func release(_ key: ObjectKey) -> ObjectKey? {
         state.withLock { state in
             state.waiting.removeAll { $0 == key }
-            guard state.holders.remove(key) != nil, state.holders.count < limit else { return nil }
-            return state.waiting.first
+            state.holders.remove(key)
+            return state.holders.count < limit ? state.waiting.first : nil
         }
     }
 }

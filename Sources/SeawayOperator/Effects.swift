@@ -42,17 +42,14 @@ struct Effects: Sendable {
     /// Writes the whole status.
     /// - Returns: the Environment as it is stored now.
     func write(_ status: EnvironmentStatus, of environment: Environment) async throws -> Environment {
-        let object: JSONValue = [
-            "apiVersion": .string(Environment.resource.apiVersion),
-            "kind": .string(Environment.resource.kind),
+        let patch: JSONValue = [
             // The uid keeps this from writing to a new Environment of the same name.
-            "metadata": [
-                "name": .string(environment.name), "namespace": .string(environment.namespace ?? "default"),
-                "uid": .string(environment.metadata.uid ?? ""),
-            ],
-            "status": try JSONValue(encoding: status),
+            "metadata": ["uid": .string(environment.metadata.uid ?? "")],
+            "status": try status.replacingPatch(),
         ]
-        return try await cluster.apply(object, fieldManager: Names.fieldManager, force: true, subresource: "status").decode()
+        return try await cluster.mergePatch(
+            Environment.resource, patch, name: environment.name, namespace: environment.namespace, subresource: "status"
+        ).decode()
     }
 
     private func setFinalizers(_ finalizers: [String], of environment: Environment) async throws {
@@ -83,6 +80,10 @@ struct Effects: Sendable {
         }
         let owners = present["metadata"]?["ownerReferences"]?.arrayValue ?? []
         if owners.contains(where: { $0["uid"]?.stringValue == environment.metadata.uid }) { return nil }
+        // A predecessor of the same name whose objects are on their way out.
+        if owners.contains(where: { $0["kind"]?.stringValue == Environment.resource.kind && $0["name"]?.stringValue == environment.name }) {
+            return .unavailable("\(type.kind) \(name) of an earlier Environment is still being removed")
+        }
         return .refused(
             .nameTaken,
             "\(type.kind) \(environment.namespace ?? "")/\(name) exists and is not of this Environment; rename the application or remove it")
@@ -96,7 +97,11 @@ struct Effects: Sendable {
             let isQuota = status.isQuotaExceeded || status.isNamespaceTerminating
             return .refused(isQuota ? .refused : .forbidden, status.message ?? "forbidden")
         }
-        if status.isInvalid { return .refused(.invalidSpec, status.message ?? "the API server refuses the object") }
+        // A field that the cluster does not know fails server-side apply with code 500.
+        let isUnknownField = status.message?.contains("field not declared in schema") == true
+        if status.isInvalid || status.isBadRequest || status.code == 413 || isUnknownField {
+            return .refused(.invalidSpec, status.message ?? "the API server refuses the object")
+        }
         return .unavailable(error.description)
     }
 }

@@ -37,6 +37,12 @@ struct LookUps: Sendable {
             case .log(let pod, let container, let previous):
                 let lines = try await cluster.logTail(pod: pod, namespace: namespace, container: container, previous: previous, lines: 20)
                 return .lines(lines)
+            case .objectsLeft:
+                let uid = environment.metadata.uid
+                let job = try await cluster.getIfPresent(Job.self, Names.buildJob(of: environment.name), namespace: namespace)
+                let deployment = try await cluster.getIfPresent(Deployment.self, environment.name, namespace: namespace)
+                let owners = [job?.metadata, deployment?.metadata].compactMap { $0?.ownerReferences }.joined()
+                return owners.contains { $0.uid == uid } ? .yes : .no
             case .url(let url):
                 return await probe(url)
             }
@@ -71,7 +77,7 @@ struct LookUps: Sendable {
     private func get(host: String) async throws -> Page {
         var request = HTTPClientRequest(url: "http://\(ingressAddress ?? host)/")
         request.headers.replaceOrAdd(name: "Host", value: host)
-        let response = try await http.execute(request, timeout: .seconds(3))
+        let response = try await http.execute(request, timeout: .seconds(2))
         // The start of a page is enough to tell two apart; the rest is dropped with the connection.
         var start = Data()
         for try await part in response.body {

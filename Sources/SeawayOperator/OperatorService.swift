@@ -37,11 +37,21 @@ struct OperatorService: ServiceLifecycle.Service {
     }
 
     private func run(http: HTTPClient, cluster: KubernetesClient) async throws {
-        let certificates = try await ServingCertificateStore(cluster: cluster, namespace: options.namespace, logger: logger).current()
         let variables = ProcessInfo.processInfo.environment
         let objects = try ObjectStoreURL(options.store).open(
             accessKey: variables["SEAWAY_S3_ACCESS_KEY"], secretKey: variables["SEAWAY_S3_SECRET_KEY"],
             sessionToken: variables["SEAWAY_S3_SESSION_TOKEN"], logger: logger)
+        do {
+            try await run(http: http, cluster: cluster, objects: objects)
+        } catch {
+            try? await objects.shutdown()
+            throw error
+        }
+        try await objects.shutdown()
+    }
+
+    private func run(http: HTTPClient, cluster: KubernetesClient, objects: any ObjectStore) async throws {
+        let certificates = try await ServingCertificateStore(cluster: cluster, namespace: options.namespace, logger: logger).current()
         let sources = SourceStore(objects: objects)
         let settings = options.settings(certificateAuthority: certificates.authorityPEM)
         let queue = WorkQueue<KubernetesModel.ObjectKey>()

@@ -60,10 +60,9 @@ final class Reconciler: Sendable {
             guard outcome == .done else { break }
         }
         if Task.isCancelled { return .done }
-        if case .working(.building, _) = current.progress.image {} else { release(key) }
-
         // Actions may have changed the object (finalizer); what they made of it counts.
         let settlement = settle(current, outcomes, of: observed.environment, now: Timestamp(Date()))
+        if !settlement.keepsBuildSlot { release(key) }
         return await conclude(settlement, key, observed.environment)
     }
 

@@ -48,7 +48,8 @@ struct ServingCertificate: Sendable, Equatable {
 
     /// Whether it serves `names` and does so for another 60 days.
     func isUsable(for names: [String], at now: Date) -> Bool {
-        guard let certificate = try? Certificate(pemEncoded: chainPEM), certificate.notValidAfter > now.addingTimeInterval(60 * 86_400),
+        guard let document = try? PEMDocument.parseMultiple(pemString: chainPEM).first,
+            let certificate = try? Certificate(pemDocument: document), certificate.notValidAfter > now.addingTimeInterval(60 * 86_400),
             certificate.notValidBefore < now, let present = try? certificate.extensions.subjectAlternativeNames
         else { return false }
         return Set(names.map(GeneralName.dnsName)).isSubset(of: Set(present))

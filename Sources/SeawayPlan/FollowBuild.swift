@@ -26,11 +26,13 @@ extension Job {
 extension Planner {
     /// Reads off a build Job how far the image is.
     mutating func follow(_ job: Job) -> Bool {
-        let pod = observed.buildPods.max { ($0.metadata.creationTimestamp ?? .distantPast) < ($1.metadata.creationTimestamp ?? .distantPast) }
+        // Pods of an earlier Job live on for a moment, and must not speak for this one.
+        let own = observed.buildPods.filter { pod in pod.metadata.ownerReferences?.contains { $0.uid == job.metadata.uid } ?? false }
+        let pod = own.max { ($0.metadata.creationTimestamp ?? .distantPast) < ($1.metadata.creationTimestamp ?? .distantPast) }
         let build = pod?.containerStatus(Names.buildContainer)
         if let started = job.status?.startTime ?? job.metadata.creationTimestamp {
-            let finished = build?.state?.terminated?.finishedAt ?? job.status?.completionTime
-            plan.progress.buildSpan = .init(startedAt: started, finishedAt: job.isFinished ? finished ?? observed.now : finished)
+            let finished = build?.state?.terminated?.finishedAt ?? job.status?.completionTime ?? job.failure?.lastTransitionTime
+            plan.progress.buildSpan = .init(startedAt: started, finishedAt: finished)
         }
         // The container's end is known some tenths of a second before the Job's own conditions are.
         if job.isComplete || build?.state?.terminated?.exitCode == 0 {
@@ -49,6 +51,9 @@ extension Planner {
             fail(.buildFailed, "the sources could not be fetched for the build", pod: pod, container: Names.sourceContainer)
         } else if let failure = job.failure {
             plan.progress.image = .failed(.buildFailed, failure.message ?? "the build Job failed")
+        } else if let (container, why) = unpullable(pod) {
+            plan.progress.image = .failed(
+                .buildFailed, "the build cannot start: the node cannot pull the image of its container '\(container)': \(why)")
         } else {
             plan.progress.image = .working(.building, buildProgress(of: pod))
         }
@@ -71,25 +76,32 @@ extension Planner {
         plan.progress.image = .failed(reason, withLog(headline, answer))
     }
 
+    /// The first container of the build pod whose image cannot be had, and the node's words.
+    private func unpullable(_ pod: Pod?) -> (String, String)? {
+        for status in (pod?.status?.initContainerStatuses ?? []) + (pod?.status?.containerStatuses ?? []) {
+            guard let waiting = status.state?.waiting, let reason = waiting.reason else { continue }
+            // A first ErrImagePull is tried again by the node; its back-off says that this did not help.
+            if ["ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"].contains(reason) { return (status.name, waiting.message ?? reason) }
+        }
+        return nil
+    }
+
     private func buildProgress(of pod: Pod?) -> String {
         guard let pod else { return "waiting for the build pod" }
         if let why = pod.unschedulable { return "the build pod cannot be scheduled: \(why)" }
-        for name in [Names.sourceContainer, Names.buildContainer] {
-            let status = pod.initContainerStatus(name) ?? pod.containerStatus(name)
-            if let waiting = status?.state?.waiting, let why = waiting.reason, why.contains("Image") || why.contains("Err") {
-                return "the build pod cannot start \(name): \(why): \(waiting.message ?? "")"
-            }
-        }
         if pod.containerStatus(Names.buildContainer)?.state?.running != nil { return "building the image" }
         if pod.initContainerStatus(Names.sourceContainer)?.state?.running != nil { return "fetching the sources" }
         return "the build pod is starting"
     }
 }
 
-/// A headline followed by the last lines of a log, indented, as it stands in a status.
+/// A headline followed by the last lines of a log, indented, as it stands in a status. Lines are cut, since a status is no place
+/// for a minified script.
 func withLog(_ headline: String, _ answer: Answer) -> String {
     switch answer {
-    case .lines(let lines) where !lines.isEmpty: "\(headline); its last lines:\n" + lines.map { "  \($0)" }.joined(separator: "\n")
+    case .lines(let lines) where !lines.isEmpty:
+        "\(headline); its last lines:\n"
+            + lines.suffix(20).map { "  \($0.count > 400 ? $0.prefix(400) + "…" : $0[...])" }.joined(separator: "\n")
     case .unavailable(let why): "\(headline); its log cannot be read: \(why)"
     default: "\(headline); it wrote no log"
     }
@@ -110,6 +122,8 @@ extension Pod {
 
     /// Whether none of its containers runs any more.
     var isOver: Bool {
+        // A pod that the kubelet rejected has no containers at all.
+        if status?.phase == "Failed" || status?.phase == "Succeeded" { return true }
         guard let containers = status?.containerStatuses, !containers.isEmpty else { return false }
         return containers.allSatisfy { $0.state?.terminated != nil }
     }

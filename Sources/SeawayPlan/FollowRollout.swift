@@ -24,6 +24,11 @@ extension Planner {
         } else if let ingress = observed.ingress, ingress.metadata.deletionTimestamp == nil {
             plan.actions.append(.delete(.ingresses, name: ingress.name, uid: ingress.metadata.uid ?? ""))
         }
+        // Somebody changed by hand what the Deployment runs or how often.
+        if !changed, let present = observed.deployment, present.isDrifted(from: render) {
+            plan.actions.append(.apply(render.deployment, type: .deployments, creates: false))
+            changed = true
+        }
         guard !changed, let deployment = observed.deployment else {
             plan.progress.deployment = .working(.rollingOut, "rolling out revision \(spec.revision.prefix(12))")
             return
@@ -45,14 +50,33 @@ extension Planner {
             finishRollout()
         } else if let (reason, headline, pod) = trouble(of: current) {
             failRollout(reason, headline, pod: pod)
-        } else if let failure = status?.conditions?.first(where: { $0.type == "ReplicaFailure" && $0.status == "True" }) {
+        } else if seen, updated < wanted, let failure = status?.conditions?.first(where: { $0.type == "ReplicaFailure" && $0.status == "True" }) {
             plan.progress.deployment = .failed(.refused, "the cluster refuses the pods: \(failure.message ?? "no reason given")")
         } else if seen, let stuck = status?.conditions?.first(where: { $0.type == "Progressing" && $0.reason == "ProgressDeadlineExceeded" }) {
             plan.progress.deployment = .failed(.notReady, "no progress for \(settings.progressDeadline) s: \(stuck.message ?? "")")
+        } else if let why = current.compactMap(\.unschedulable).first, secondsSinceRollout > Self.patienceWithScheduler {
+            plan.progress.deployment = .failed(.unschedulable, "no node takes the pods: \(why)")
+        } else if secondsSinceRollout > Double(settings.progressDeadline) {
+            // Kubernetes itself watches over the progress of new revisions only, not over a change of scale.
+            plan.progress.deployment = .failed(.notReady, "\(available) of \(wanted) pods are ready after \(settings.progressDeadline) s")
         } else {
             let pending = current.compactMap(\.unschedulable).first.map { "; waiting for a node: \($0)" } ?? ""
             plan.progress.deployment = .working(.rollingOut, "\(seen ? min(updated, available) : 0) of \(wanted) pods ready\(pending)")
+            plan.requeueAfter = pending.isEmpty ? Double(settings.progressDeadline) : Self.patienceWithScheduler + 1
         }
+    }
+
+    /// Seconds that a cluster which adds nodes by itself gets to do so.
+    private static var patienceWithScheduler: Double { 30 }
+    /// Seconds after which a page that cannot be told from a missing route is taken for the application's own.
+    private static var patienceWithRouting: Double { 10 }
+
+    /// Seconds since this generation's rollout began, as the status remembers.
+    private var secondsSinceRollout: Double {
+        guard let status = environment.status, status.buildDigest == digest, status.observedGeneration == environment.metadata.generation,
+            let rollout = status.rollout
+        else { return 0 }
+        return observed.now.date.timeIntervalSince(rollout.startedAt.date)
     }
 
     private mutating func finishRollout() {
@@ -63,23 +87,29 @@ extension Planner {
             plan.requeueAfter = wait
             return
         }
-        if let url = render.urls.first, settings.ingressAddress != nil, spec.replicas ?? 1 > 0, !isKnownReady {
+        if let url = render.checkedURL, !isKnownReady {
             switch ask(.url(url)) {
             case nil: return
             case .yes: break
-            case .unavailable(let why):
-                plan.progress.deployment = .working(.rollingOut, "\(url) does not answer yet: \(why)")
-                plan.requeueAfter = 0.2
-                return
-            case .no, .lines:
-                plan.progress.deployment = .working(.rollingOut, "\(url) is not routed yet")
-                plan.requeueAfter = 0.2
-                return
+            case .no where secondsSinceRollout > Self.patienceWithRouting: break
+            case .unavailable(let why): return waitForURL("\(url) does not answer: \(why)")
+            case .no, .lines: return waitForURL("\(url) is not routed yet")
             }
         }
         plan.progress.deployment = .done(.rolledOut, "revision \(spec.revision.prefix(12)) runs")
         plan.progress.rolloutFinished = true
         plan.progress.deployedImage = render.image
+    }
+
+    private mutating func waitForURL(_ state: String) {
+        let waited = secondsSinceRollout
+        if waited > Double(settings.progressDeadline) {
+            plan.progress.deployment = .failed(.notReady, state)
+            plan.requeueAfter = 10
+        } else {
+            plan.progress.deployment = .working(.rollingOut, state)
+            plan.requeueAfter = waited < 5 ? 0.2 : 2
+        }
     }
 
     /// The URL was checked for this generation; asking again at every pod event would only cost requests.
@@ -126,19 +156,28 @@ extension Planner {
     }
 
     private mutating func failRollout(_ reason: Reason, _ headline: String, pod: Pod) {
-        guard reason == .crashLoop else {
-            plan.progress.deployment = .failed(reason, headline)
-            return
-        }
-        // Each restart writes nearly the same log: what was told once stays, so that a crash loop does not write statuses for ever.
+        // Each try says nearly the same: what was told once stays, so that a crash loop does not write statuses for ever.
         if let known = environment.status?.condition(.deployed), known.reason == reason, environment.status?.buildDigest == digest,
             known.observedGeneration == environment.metadata.generation
         {
             plan.progress.deployment = .failed(reason, known.message)
             return
         }
+        guard reason == .crashLoop else {
+            plan.progress.deployment = .failed(reason, headline)
+            return
+        }
         let restarted = pod.containerStatus(Names.applicationContainer)?.state?.terminated == nil
         guard let answer = ask(.log(pod: pod.name, container: Names.applicationContainer, previous: restarted)) else { return }
         plan.progress.deployment = .failed(reason, withLog(headline, answer))
+    }
+}
+
+extension Deployment {
+    /// Whether it runs something else, or another number of it, than what was applied.
+    fileprivate func isDrifted(from rendering: Rendering) -> Bool {
+        guard metadata.deletionTimestamp == nil else { return false }
+        let image = spec?.template?.spec?.containers?.first { $0.name == Names.applicationContainer }?.image
+        return spec?.replicas != rendering.replicas || image != rendering.image
     }
 }

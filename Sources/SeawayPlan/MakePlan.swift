@@ -79,7 +79,8 @@ struct Planner {
 
     mutating func ensureImage() -> Bool {
         let tag = digest
-        if let known = knownDone(.imageBuilt) {
+        // Looked up anew for each spec, so that an image that vanished is built again when somebody syncs.
+        if environment.status?.condition(.imageBuilt)?.observedGeneration == environment.metadata.generation, let known = knownDone(.imageBuilt) {
             plan.progress.image = known
             removeSupersededJob()
             return true
@@ -166,7 +167,11 @@ struct Planner {
             plan.actions.append(.delete(type, name: name, uid: metadata.uid ?? ""))
         }
         // Sources and images go last: a pod that still starts may need them. Each deletion seen wakes us.
-        guard remaining == 0 else { return }
+        guard remaining == 0, let left = ask(.objectsLeft) else { return }
+        guard left == .no else {
+            plan.requeueAfter = 1
+            return
+        }
         plan.actions += [.removeSources, .removeImages, .removeFinalizer]
     }
 }

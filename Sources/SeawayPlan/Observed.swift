@@ -35,6 +35,8 @@ public enum Question: Hashable, Sendable {
     case defaultStorageClass
     /// The last lines that a container wrote.
     case log(pod: String, container: String, previous: Bool)
+    /// Whether the API server holds objects of the Environment that the watch has not shown yet.
+    case objectsLeft
     /// Whether a request for this URL reaches the application.
     case url(String)
 }

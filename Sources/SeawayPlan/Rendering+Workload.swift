@@ -18,7 +18,9 @@ extension Rendering {
             "metadata": metadata(
                 name, labels: [Names.environmentLabel: .string(name)], annotations: [Names.revisionAnnotation: .string(spec.revision)]),
             "spec": [
-                "replicas": .int(spec.replicas ?? 1),
+                "replicas": .int(replicas),
+                // Without a probe a container that has started counts as ready; one that crashes at once must not.
+                "minReadySeconds": .int(hasReadinessProbe ? 0 : 3),
                 "progressDeadlineSeconds": .int(settings.progressDeadline),
                 "revisionHistoryLimit": 2,
                 // The earlier revision serves until the new one is ready.
@@ -58,6 +60,8 @@ extension Rendering {
             "securityContext": spec.securityContext ?? .null,
         ]
     }
+
+    private var hasReadinessProbe: Bool { (spec.readinessProbe ?? defaultReadinessProbe) != .null }
 
     private var resources: JSONValue {
         guard let resources = spec.resources, !resources.isEmpty else { return .null }
@@ -145,6 +149,13 @@ extension Rendering {
         ])
     }
 
+    /// The URL whose answer decides about readiness: one that the known ingress controller serves.
+    var checkedURL: String? {
+        guard settings.ingressAddress != nil, replicas > 0, (spec.network?.ingress?.className ?? settings.ingressClass) == settings.ingressClass
+        else { return nil }
+        return urls.first
+    }
+
     private var host: String? {
         if let host = spec.network?.ingress?.host { return host }
         if let host = spec.network?.ingress?.tls?.first?["hosts"]?[0]?.stringValue { return host }
@@ -152,7 +163,7 @@ extension Rendering {
     }
 
     var urls: [String] {
-        guard wantsIngress, let host else { return [] }
+        guard wantsIngress, !ports.isEmpty, let host else { return [] }
         let secure = !(spec.network?.ingress?.tls ?? []).isEmpty
         let port = settings.ingressPort.map { $0 == (secure ? 443 : 80) ? "" : ":\($0)" } ?? ""
         return ["\(secure ? "https" : "http")://\(host)\(port)/"]

@@ -11,6 +11,7 @@ struct Rendering {
     var name: String { environment.name }
     var namespace: String { environment.namespace ?? "default" }
     var repository: String { Names.repository(namespace: namespace, environment: name) }
+    var replicas: Int { spec.replicas ?? 1 }
     var attempt: Int { spec.attempt ?? 0 }
     /// The image as nodes pull it.
     var image: String { "\(settings.registryPull)/\(repository):\(digest)" }

@@ -19,6 +19,8 @@ public struct Settlement: Sendable, Equatable {
     public var requeueAfter: Double?
     /// Look again with the queue's back-off.
     public var retries: Bool
+    /// Whether its build runs or waits to run. When not, its build slot is somebody else's.
+    public var keepsBuildSlot: Bool
 
     public struct Event: Sendable, Equatable {
         public var isWarning: Bool
@@ -38,7 +40,7 @@ public func settle(_ plan: Plan, _ outcomes: [Outcome], of environment: Environm
     }
     guard !progress.isDeleting || outcomes.allSatisfy({ $0 == .done }) == false || !plan.actions.contains(.removeFinalizer) else {
         // The object is gone with its last finalizer.
-        return Settlement(status: nil, events: [], requeueAfter: nil, retries: false)
+        return Settlement(status: nil, events: [], requeueAfter: nil, retries: false, keepsBuildSlot: false)
     }
     let previous = environment.status
     var status = StatusWriter(environment: environment, progress: progress, now: now).status
@@ -50,10 +52,18 @@ public func settle(_ plan: Plan, _ outcomes: [Outcome], of environment: Environm
         events.append(
             .init(isWarning: status.isTrue(.stalled), reason: Reason(rawValue: reason), message: status.message ?? status.stage ?? reason))
     }
-    return Settlement(status: changed ? status : nil, events: events, requeueAfter: plan.requeueAfter, retries: retries)
+    return Settlement(
+        status: changed ? status : nil, events: events, requeueAfter: plan.requeueAfter, retries: retries, keepsBuildSlot: progress.isBuilding)
 }
 
 extension Progress {
+    fileprivate var isBuilding: Bool {
+        switch image {
+        case .working(.building, _), .working(.queued, _): !isDeleting
+        default: false
+        }
+    }
+
     /// Takes a failed action into the step that it belonged to: the first that is not done.
     /// - Returns: whether to try again with back-off.
     mutating func absorb(_ failure: Outcome) -> Bool {

@@ -62,6 +62,9 @@ struct StatusWriter {
             case .failed(let reason, let message): return Verdict(outcome: .failed, stage: failed, reason: reason, message: message)
             }
         }
+        if environment.spec.replicas == 0 {
+            return Verdict(outcome: .ready, stage: "Revision deployed", reason: .ready, message: "scaled to no pods, as wanted")
+        }
         let place = progress.urls.first.map { " at \($0)" } ?? ""
         return Verdict(
             outcome: .ready, stage: "Revision deployed", reason: .ready,

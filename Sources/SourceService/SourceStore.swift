@@ -38,6 +38,27 @@ public final class SourceStore: Sendable {
         }
     }
 
+    /// Removes what none of the given revisions needs: other trees, and packs without a chunk of these.
+    ///
+    /// An upload that is under way meanwhile sends again what it loses. A build that is under way does not, so its
+    /// revision must be among those that are kept.
+    /// - Throws: `SourceStoreError`, `ObjectStoreError`; some of it may be removed then.
+    public func keepOnly(_ revisions: Set<Digest>, environment: ObjectName) async throws {
+        try await gate.remove(environment) {
+            let layout = StorageLayout(environment: environment)
+            var kept = Set(revisions.map(layout.tree))
+            for revision in revisions {
+                for id in try await packs(of: revision, environment: environment) ?? [] { kept.formUnion([layout.pack(id), layout.index(id)]) }
+            }
+            indexes.remove(environment)
+            defer { indexes.remove(environment) }
+            let unneeded = try await objects.list(layout.prefix).filter { !kept.contains($0) }
+            // Indexes first: a pack without one is as good as gone, an index without its pack would be a lie.
+            let (first, rest) = (unneeded.filter { $0.hasSuffix(".index") }, unneeded.filter { !$0.hasSuffix(".index") })
+            for key in first + rest { try await objects.delete(key) }
+        }
+    }
+
     // MARK: Trees
 
     /// Finds out what is missing; stores the tree when nothing is.
@@ -57,7 +78,8 @@ public final class SourceStore: Sendable {
             let (tree, canonical) = try SourceStore.parse(compressed, prefix: prefix)
             let revision = Digest(hashing: canonical)
             let missing = try await self.missing(from: tree, environment: environment)
-            if missing.isEmpty {
+            // A stored tree is left alone: somebody may be reading it.
+            if missing.isEmpty, try await !contains(environment: environment, revision: revision) {
                 let body = base == nil ? compressed : try checked { try Zstd.compress(canonical) }
                 try await objects.put(StorageLayout(environment: environment).tree(revision), body)
             }

@@ -43,18 +43,18 @@ struct Application: Sendable {
             "page.txt": text + "\n",
             "other.txt": String(repeating: "unchanged\n", count: 1000),
             "server.py": """
-                import http.server, signal, sys
-                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-                class Page(http.server.BaseHTTPRequestHandler):
-                    def do_GET(self):
-                        body = open("page.txt", "rb").read()
-                        self.send_response(200)
-                        self.send_header("Content-Length", str(len(body)))
-                        self.end_headers()
-                        self.wfile.write(body)
-                http.server.ThreadingHTTPServer(("", 8080), Page).serve_forever()
+            import http.server, signal, sys
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            class Page(http.server.BaseHTTPRequestHandler):
+                def do_GET(self):
+                    body = open("page.txt", "rb").read()
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+            http.server.ThreadingHTTPServer(("", 8080), Page).serve_forever()
 
-                """,
+            """,
             "Dockerfile": dockerfile(),
         ]
     }

@@ -13,6 +13,25 @@ import Testing
         try await withDirectory { try await checkConformance(DirectoryObjectStore(root: $0 + "/made/on/demand/")) }
     }
 
+    /// Not part of the common scenario: the S3 server of the tests does not keep it when an object is overwritten
+    /// while it is read. Nothing in Seaway overwrites an object with other bytes.
+    @Test func readersSeeWholeObjectsWhileTheyAreOverwritten() async throws {
+        try await withDirectory { root in
+            let store = DirectoryObjectStore(root: root)
+            try await store.put("a/shared", [UInt8](repeating: 0, count: 100_000))
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for number in 0..<24 {
+                    tasks.addTask {
+                        try await store.put("a/shared", [UInt8](repeating: UInt8(number), count: 100_000))
+                        let seen = try #require(try await store.get("a/shared"))
+                        #expect(seen.count == 100_000 && Set(seen).count == 1)
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+        }
+    }
+
     @Test func nothingIsLeftBehind() async throws {
         try await withDirectory { root in
             let store = DirectoryObjectStore(root: root)

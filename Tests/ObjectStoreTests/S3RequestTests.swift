@@ -100,7 +100,8 @@ import Testing
 
     @Test(arguments: [
         "", "seaway", "http://x", "file://relative", "file:///", "s3://", "s3:///x", "s3://UPPER", "s3://ab", "s3://bucket?endpoint=ftp://x",
-        "s3://bucket?endpoint=http://x/path", "s3://bucket?endpiont=http://x", "s3://bucket?pathStyle=yes", "s3://bucket/../x", "s3://bucket?region=a/b",
+        "s3://bucket?endpoint=http://x/path", "s3://bucket?endpiont=http://x", "s3://bucket?pathStyle=yes", "s3://bucket/../x",
+        "s3://bucket?region=a/b",
         "s3://key:secret@bucket",
     ])
     func refused(_ text: String) {

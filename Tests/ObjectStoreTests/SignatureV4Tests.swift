@@ -96,7 +96,8 @@ import Testing
             ("x-amz-date", "20130524T000000Z"), ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
         ]
         let authorization = Self.s3.authorization(
-            method: "PUT", path: "/" + SignatureV4.encode("test$file.text", keeping: "/"), query: [], headers: headers, payloadHash: payload, date: date)
+            method: "PUT", path: "/" + SignatureV4.encode("test$file.text", keeping: "/"), query: [], headers: headers, payloadHash: payload,
+            date: date)
         #expect(authorization.hasSuffix("Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"))
     }
 }

@@ -58,9 +58,12 @@ func job(_ environment: Environment, digest: String? = nil, status: Job.Status? 
         status: status)
 }
 
-func pod(_ name: String, labels: [String: String] = [:], app: ContainerStatus? = nil, deleted: Timestamp? = nil) -> Pod {
+func pod(_ name: String, labels: [String: String] = [:], app: ContainerStatus? = nil, owner: String = "job-uid", deleted: Timestamp? = nil) -> Pod {
     Pod(
-        metadata: ObjectMeta(name: name, namespace: "dev", uid: "\(name)-uid", labels: labels, creationTimestamp: now, deletionTimestamp: deleted),
+        metadata: ObjectMeta(
+            name: name, namespace: "dev", uid: "\(name)-uid", labels: labels,
+            ownerReferences: [.init(apiVersion: "batch/v1", kind: "Job", name: "shop-build", uid: owner)], creationTimestamp: now,
+            deletionTimestamp: deleted),
         status: .init(containerStatuses: app.map { [$0] }))
 }
 

@@ -135,7 +135,8 @@ struct PlanBuildTests {
 
     @Test func theBuildPodHoldsNoCredentials() throws {
         let environment = environment()
-        let pod = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cacheOnVolume: true)["spec"]?["template"]?["spec"]
+        let pod = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cacheOnVolume: true)["spec"]?[
+            "template"]?["spec"]
         #expect(pod?["automountServiceAccountToken"] == false)
         let builder = try #require(pod?["containers"]?[0])
         let mounts = builder["volumeMounts"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
@@ -173,8 +174,19 @@ struct PlanBuildTests {
         replicas.spec.attempt = 4
         #expect(digest(base) == digest(replicas))
         let changes: [(inout EnvironmentSpec) -> Void] = [
-            { $0.revision = String(repeating: "b", count: 64) }, { $0.build = .init(); $0.build?.target = "dev" },
-            { $0.build = .init(); $0.build?.buildArgs = ["A": "b"] }, { $0.build = .init(); $0.build?.dockerfile = "Containerfile" },
+            { $0.revision = String(repeating: "b", count: 64) },
+            {
+                $0.build = .init()
+                $0.build?.target = "dev"
+            },
+            {
+                $0.build = .init()
+                $0.build?.buildArgs = ["A": "b"]
+            },
+            {
+                $0.build = .init()
+                $0.build?.dockerfile = "Containerfile"
+            },
         ]
         let digests = changes.map { change in
             var environment = base

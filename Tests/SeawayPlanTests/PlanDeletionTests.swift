@@ -30,6 +30,9 @@ struct PlanDeletionTests {
         state.ingress = nil
         #expect(plan(state, settings).actions.isEmpty)
         state.pods = []
+        #expect(plan(state, settings).questions == [.objectsLeft])
+        #expect(plan(state.answering([.objectsLeft: .yes]), settings).actions.isEmpty)
+        state = state.answering([.objectsLeft: .no])
         #expect(plan(state, settings).actions == [.removeSources, .removeImages, .removeFinalizer])
     }
 
@@ -45,6 +48,7 @@ struct PlanDeletionTests {
         state.service = nil
         state.ingress = nil
         state.pods = []
+        state = state.answering([.objectsLeft: .no])
         let settlement = settle(plan(state, settings), [.unavailable("the store is down")], of: state.environment, now: now)
         #expect(settlement.retries)
         #expect(settlement.status?.message == "deleting: the store is down")

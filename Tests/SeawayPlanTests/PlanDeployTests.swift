@@ -68,7 +68,9 @@ struct PlanDeployTests {
         let again = environment { $0.spec.attempt = 1 }
         let state = try deployed(again, available: 0, pods: [pod("shop-1", labels: labels, app: crashed)])
         #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "0 of 1 pods ready"))
-        let templates = [before, again].map { Rendering(environment: $0, digest: "d", settings: settings).deployment["spec"]?["template"]?["metadata"] }
+        let templates = [before, again].map {
+            Rendering(environment: $0, digest: "d", settings: settings).deployment["spec"]?["template"]?["metadata"]
+        }
         #expect(templates[0] != templates[1])
     }
 
@@ -127,6 +129,7 @@ struct PlanDeployTests {
 
     @Test func aQuotaIsARefusal() throws {
         var state = try deployed(environment(), available: 0, pods: [])
+        state.deployment?.status?.updatedReplicas = 0
         state.deployment?.status?.conditions = [.init(type: "ReplicaFailure", status: "True", message: "exceeded quota: pods")]
         #expect(plan(state, settings).progress.deployment == .failed(.refused, "the cluster refuses the pods: exceeded quota: pods"))
     }

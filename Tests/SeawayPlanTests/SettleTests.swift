@@ -99,6 +99,7 @@ struct SettleTests {
         let before = state.environment.status?.condition(.ready)?.lastTransitionTime
         state.now = Timestamp(now.date.addingTimeInterval(5))
         state.environment.metadata.generation = 2
+        state.deployment?.status?.updatedReplicas = 0
         state.deployment?.status?.conditions = [.init(type: "ReplicaFailure", status: "True", message: "quota")]
         let status = try #require(settled(state).status)
         #expect(status.condition(.ready)?.lastTransitionTime == before)

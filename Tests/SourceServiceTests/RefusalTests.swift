@@ -38,7 +38,9 @@ import Testing
                 api.getPack(Self.digest),
             ]
             for request in requests {
-                for (token, status) in [(nil, 401), ("", 401), ("garbage", 401), (TestService.unlucky, 503), (TestService.otherToken, 403)] as [(String?, Int)] {
+                for (token, status) in [(nil, 401), ("", 401), ("garbage", 401), (TestService.unlucky, 503), (TestService.otherToken, 403)]
+                    as [(String?, Int)]
+                {
                     let (found, headers, body) = try await service.send(request, token: token)
                     #expect(found == status, "\(request.method) \(request.path) with \(token ?? "no token")")
                     let answer = try JSONDecoder().decode(StatusAnswer.self, from: body)
@@ -68,7 +70,9 @@ import Testing
             let good = try pack()
             let canonical = try tree().canonical
             let base = "/v1/namespaces/shop/environments/app"
-            func put(_ id: String, _ bytes: [UInt8]) -> TransferRequest { TransferRequest(method: "PUT", path: "\(base)/packs/\(id)", body: Data(bytes)) }
+            func put(_ id: String, _ bytes: [UInt8]) -> TransferRequest {
+                TransferRequest(method: "PUT", path: "\(base)/packs/\(id)", body: Data(bytes))
+            }
             func named(_ bytes: [UInt8]) -> TransferRequest { put(Digest(hashing: bytes).hex, bytes) }
             let wrongChunk = try Zstd.compress(Self.digest.bytes + [0, 0, 0, 1] + Array("y".utf8))
             let bomb = try Zstd.compress([UInt8](repeating: 0, count: 64 << 20))
@@ -81,15 +85,28 @@ import Testing
                 ("no tree", api.postTree(Array("garbage".utf8)), 422), ("empty tree", api.postTree([]), 422),
                 ("tree that is no tree", api.postTree(try Zstd.compress(Array("garbage".utf8))), 422),
                 ("hostile tree", api.postTree(try Zstd.compress(Array("seaway-tree 1\0d ..\0".utf8))), 422),
-                ("tree that is a bomb", api.postTree(bomb), 413), ("too large a tree", api.postTree([UInt8](repeating: 0, count: SourceAPI.largestTree + 1)), 413),
+                ("tree that is a bomb", api.postTree(bomb), 413),
+                ("too large a tree", api.postTree([UInt8](repeating: 0, count: SourceAPI.largestTree + 1)), 413),
                 ("unknown base", api.postTree(try Zstd.compress(canonical), base: Self.digest), 409), ("unknown tree", api.getTree(Self.digest), 404),
                 ("packs of an unknown tree", api.getPacks(of: Self.digest), 404), ("unknown pack", api.getPack(Self.digest), 404),
                 ("no revision", TransferRequest(method: "GET", path: "\(base)/trees/..%2F..%2Fx"), 400),
                 ("unknown route", TransferRequest(method: "GET", path: "/v1/nothing"), 404),
-                ("environment that is no label", TransferRequest(method: "GET", path: "/v1/namespaces/shop/environments/A_b/trees/\(Self.digest.hex)"), 400),
-                ("environment with a slash", TransferRequest(method: "GET", path: "/v1/namespaces/shop/environments/..%2Fother/trees/\(Self.digest.hex)"), 400),
-                ("environment of dots", TransferRequest(method: "GET", path: "/v1/namespaces/shop/environments/%2E%2E/trees/\(Self.digest.hex)"), 400),
-                ("namespace of another case", TransferRequest(method: "GET", path: "/v1/namespaces/Shop/environments/app/trees/\(Self.digest.hex)"), 400),
+                (
+                    "environment that is no label",
+                    TransferRequest(method: "GET", path: "/v1/namespaces/shop/environments/A_b/trees/\(Self.digest.hex)"), 400
+                ),
+                (
+                    "environment with a slash",
+                    TransferRequest(method: "GET", path: "/v1/namespaces/shop/environments/..%2Fother/trees/\(Self.digest.hex)"), 400
+                ),
+                (
+                    "environment of dots", TransferRequest(method: "GET", path: "/v1/namespaces/shop/environments/%2E%2E/trees/\(Self.digest.hex)"),
+                    400
+                ),
+                (
+                    "namespace of another case",
+                    TransferRequest(method: "GET", path: "/v1/namespaces/Shop/environments/app/trees/\(Self.digest.hex)"), 400
+                ),
             ]
             for (what, request, status) in table {
                 let (found, _, body) = try await service.send(request)

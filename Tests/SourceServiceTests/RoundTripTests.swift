@@ -21,7 +21,8 @@ import Testing
             : > nothing
             printf x > "odd names/new
             line"
-            printf x > 'odd names/dollar$HOME'; printf x > 'odd names/-rf'; printf y > "odd names/quote'\""; printf z > 'odd names/é'; printf z > 'odd names/日本'
+            printf x > 'odd names/dollar$HOME'; printf x > 'odd names/-rf'; printf y > "odd names/quote'\""
+            printf z > 'odd names/é'; printf z > 'odd names/日本'
             ln -s main.py app/link; ln -s ../app deep/dirlink; ln -s nowhere dangling; ln -s . deep/self
             i=0; while [ $i -lt 300 ]; do printf 'file %s\n' $i > app/sub/f$i.txt; i=$((i+1)); done
             cp app/main.py deep/a/b/c/d/e/copy.py

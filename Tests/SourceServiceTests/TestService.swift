@@ -10,8 +10,8 @@ import ObjectStore
 import Source
 import SourceService
 import SourceTransfer
-import Synchronization
 import SwiftASN1
+import Synchronization
 import Testing
 import X509
 

@@ -78,7 +78,10 @@ import Testing
         for failures in [1, 2] {
             let count = Mutex(0)
             let client = client { _ in
-                let number = count.withLock { $0 += 1; return $0 }
+                let number = count.withLock {
+                    $0 += 1
+                    return $0
+                }
                 if number == 1 { throw Down() }
                 return TransferResponse(status: number <= failures ? 503 : 200, body: Data())
             }
@@ -107,10 +110,12 @@ import Testing
         try await withScan { scan in
             let missing = Array(scan.files.keys)
             let revision = scan.tree.revision
-            let uploader = SourceUploader(namespace: "n", environment: "e", client: client { request in
-                if request.method == "PUT" { return TransferResponse(status: 201, body: Data()) }
-                return TransferResponse(status: 200, body: try JSONEncoder().encode(TreeAnswer(revision: revision, missing: missing)))
-            })
+            let uploader = SourceUploader(
+                namespace: "n", environment: "e",
+                client: client { request in
+                    if request.method == "PUT" { return TransferResponse(status: 201, body: Data()) }
+                    return TransferResponse(status: 200, body: try JSONEncoder().encode(TreeAnswer(revision: revision, missing: missing)))
+                })
             await #expect { try await uploader.upload(scan) } throws: { ($0 as? TransferError)?.code == .refused }
         }
     }
@@ -118,10 +123,12 @@ import Testing
     @Test func anOperatorThatAsksForOtherBytesGetsNone() async throws {
         try await withScan { scan in
             let revision = scan.tree.revision
-            let uploader = SourceUploader(namespace: "n", environment: "e", client: client { request in
-                #expect(request.method == "POST")
-                return TransferResponse(status: 200, body: try JSONEncoder().encode(TreeAnswer(revision: revision, missing: [.ofNothing])))
-            })
+            let uploader = SourceUploader(
+                namespace: "n", environment: "e",
+                client: client { request in
+                    #expect(request.method == "POST")
+                    return TransferResponse(status: 200, body: try JSONEncoder().encode(TreeAnswer(revision: revision, missing: [.ofNothing])))
+                })
             await #expect { try await uploader.upload(scan) } throws: { ($0 as? TransferError)?.code == .invalidResponse }
         }
     }

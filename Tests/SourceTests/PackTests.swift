@@ -71,7 +71,8 @@ import Testing
         let table: [(String, [UInt8])] = [
             ("wrong digest", plain(.ofNothing, length: 3, abc)), ("no bytes", plain(.ofNothing, length: 0, [])),
             ("too long", plain(digest, length: 4, abc)), ("too short", plain(digest, length: 2, abc)), ("cut header", Array(good[..<20])),
-            ("negative length", plain(digest, length: 0xFFFF_FFFF, abc)), ("larger than a chunk", plain(digest, length: SourceTree.chunkSize + 1, abc)),
+            ("negative length", plain(digest, length: 0xFFFF_FFFF, abc)),
+            ("larger than a chunk", plain(digest, length: SourceTree.chunkSize + 1, abc)),
             ("something behind", good + [1]),
         ]
         for (what, bytes) in table {

@@ -42,7 +42,8 @@ import Testing
         ("(", "missing ')'"), (")", "unexpected ')'"), ("a)", "unexpected ')'"), ("[a", "missing ']'"), ("[z-a]", "bad range"), ("a**", "'**'"),
         ("a{2}{3}", "repeats a repetition"), ("a{2,1}", "wrong way round"), ("a{1001}", "at most 1000"), ("(?=a)", "looks around"),
         ("(?<!a)b", "looks around"), (#"(a)\1"#, "refers back"), (#"\y"#, "no escape"), ("a\\", "backslash at the end"), ("(?z)", "no group"),
-        ("[[:foo:]]", "no character class"), (#"\p{Greek}"#, "no general category"), (#"\xZZ"#, "hex digits"), ("((a{1000}){1000}){1000}", "too large"),
+        ("[[:foo:]]", "no character class"), (#"\p{Greek}"#, "no general category"), (#"\xZZ"#, "hex digits"),
+        ("((a{1000}){1000}){1000}", "too large"),
         (String(repeating: "(", count: 300), "nested too deeply"), ("(?P<n", "named group"),
     ])
     func badPatternsSayWhy(_ pattern: String, _ reason: String) {

@@ -25,14 +25,15 @@ import Testing
             symlink("../a.txt", "\(root)/bin/link")
             symlink("bin", "\(root)/dirlink")
             let tree = try await scan(root).tree
-            #expect(tree.entries == [
-                .init(path: "a.txt", kind: .file(executable: false, size: 5, digest: digest("hello"), chunks: [])),
-                .init(path: "bin", kind: .directory), .init(path: "bin/link", kind: .symlink(target: "../a.txt")),
-                .init(path: "bin/run", kind: .file(executable: true, size: 2, digest: digest("#!"), chunks: [])),
-                .init(path: "deep", kind: .directory), .init(path: "deep/er", kind: .directory),
-                .init(path: "deep/er/x", kind: .file(executable: false, size: 0, digest: .ofNothing, chunks: [])),
-                .init(path: "dirlink", kind: .symlink(target: "bin")), .init(path: "empty", kind: .directory),
-            ])
+            #expect(
+                tree.entries == [
+                    .init(path: "a.txt", kind: .file(executable: false, size: 5, digest: digest("hello"), chunks: [])),
+                    .init(path: "bin", kind: .directory), .init(path: "bin/link", kind: .symlink(target: "../a.txt")),
+                    .init(path: "bin/run", kind: .file(executable: true, size: 2, digest: digest("#!"), chunks: [])),
+                    .init(path: "deep", kind: .directory), .init(path: "deep/er", kind: .directory),
+                    .init(path: "deep/er/x", kind: .file(executable: false, size: 0, digest: .ofNothing, chunks: [])),
+                    .init(path: "dirlink", kind: .symlink(target: "bin")), .init(path: "empty", kind: .directory),
+                ])
         }
     }
 

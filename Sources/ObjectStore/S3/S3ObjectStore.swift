@@ -137,7 +137,8 @@ public final class S3ObjectStore: ObjectStore {
             } catch let error as CancellationError {
                 throw error
             } catch {
-                failed = ObjectStoreError(.unavailable, "Cannot \(what): the S3 store at \(configuration.endpoint) cannot be reached (\(short(error))).")
+                failed = ObjectStoreError(
+                    .unavailable, "Cannot \(what): the S3 store at \(configuration.endpoint) cannot be reached (\(short(error))).")
             }
             try Task.checkCancellation()
             guard let delay = retry.delay(after: attempt, jitter: Double.random(in: 0...1)) else { throw failed }
@@ -173,7 +174,9 @@ public final class S3ObjectStore: ObjectStore {
     private func createBucket() async throws {
         let answer = try await send(.createBucket(region: configuration.region), "create the bucket", createsBucket: false)
         // Someone else may have created it meanwhile. Should it not be ours, the next request says so.
-        guard answer.status == 200 || ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].contains(answer.code) else { throw failure("create the bucket", answer) }
+        guard answer.status == 200 || ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].contains(answer.code) else {
+            throw failure("create the bucket", answer)
+        }
     }
 
     private func failure(_ what: String, _ answer: Answer) -> ObjectStoreError {

@@ -1,0 +1,81 @@
+import Foundation
+import KubernetesModel
+import SeawayAPI
+import Testing
+
+@testable import SeawayPlan
+
+/// Sequences that once went wrong.
+struct PlanRegressionTests {
+    @Test func aQueuedBuildKeepsItsPlace() {
+        let environment = environment()
+        let state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([.buildSlot: .no])
+        #expect(settle(plan(state, settings), [], of: environment, now: now).keepsBuildSlot)
+    }
+
+    @Test func aRefusedJobGivesItsSlotBack() {
+        let environment = environment()
+        let state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no))
+            .answering([.buildSlot: .yes, .defaultStorageClass: .no])
+        let made = plan(state, settings)
+        #expect(settle(made, [.done], of: environment, now: now).keepsBuildSlot)
+        #expect(!settle(made, [.refused(.refused, "exceeded quota")], of: environment, now: now).keepsBuildSlot)
+    }
+
+    @Test func aPodOfAnEarlierJobDoesNotSpeakForTheNewOne() {
+        let environment = environment()
+        var state = observed(environment).answering(sourceAnswer(environment))
+        state.job = job(environment)
+        state.buildPods = [pod("old", app: .init(name: "build", state: .init(terminated: .init(exitCode: 0))), owner: "earlier-job")]
+        #expect(plan(state, settings).progress.image == .working(.building, "waiting for the build pod"))
+    }
+
+    @Test func aStatusRemovesWhatItNoLongerTells() throws {
+        var status = EnvironmentStatus()
+        status.build = .init(startedAt: now)
+        let patch = try status.replacingPatch()
+        #expect(patch["rollout"] == .null)
+        #expect(patch["build"]?["finishedAt"] == .null)
+        #expect(patch["build"]?["startedAt"]?.stringValue == now.description)
+    }
+
+    @Test func anImageThatVanishedIsBuiltAgainAfterTheNextSync() throws {
+        var state = try deployed(environment(), available: 1).answering([.url("http://shop.dev.localhost:31080/"): .yes])
+        let made = plan(state, settings)
+        state.environment.status = settle(made, made.actions.map { _ in .done }, of: state.environment, now: now).status
+        state.answers = [:]
+        #expect(plan(state, settings).questions.isEmpty)
+        state.environment.metadata.generation = 2
+        #expect(plan(state, settings).questions == [.image(tag: digest(state.environment))])
+    }
+
+    @Test func aPageThatLooksLikeAMissingRouteIsTheApplicationsInTheEnd() throws {
+        var state = try deployed(environment(), available: 1).answering([.url("http://shop.dev.localhost:31080/"): .no])
+        state.environment.status = settle(plan(state, settings), [], of: state.environment, now: now).status
+        #expect(!plan(state, settings).progress.deployment.isDone)
+        state.now = Timestamp(now.date.addingTimeInterval(11))
+        #expect(plan(state, settings).progress.deployment.isDone)
+    }
+
+    @Test func aPodThatNoNodeTakesIsAFailureAfterAWhile() throws {
+        let environment = environment()
+        var pending = pod("shop-1", labels: [Names.digestLabel: String(digest(environment).prefix(63))])
+        pending.status = .init(conditions: [.init(type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/1 nodes fit")])
+        var state = try deployed(environment, available: 0, pods: [pending])
+        state.environment.status = settle(plan(state, settings), [], of: environment, now: now).status
+        state.now = Timestamp(now.date.addingTimeInterval(31))
+        #expect(plan(state, settings).progress.deployment == .failed(.unschedulable, "no node takes the pods: 0/1 nodes fit"))
+    }
+
+    @Test func aChangeByHandIsAppliedOver() throws {
+        var state = try deployed(environment(), available: 1)
+        state.deployment?.spec?.replicas = 4
+        let types = plan(state, settings).actions.compactMap { if case .apply(_, let type, false) = $0 { type } else { nil } }
+        #expect(types == [.deployments])
+    }
+
+    @Test func longLogLinesAreCut() {
+        let message = withLog("failed", .lines(Array(repeating: String(repeating: "x", count: 50_000), count: 40)))
+        #expect(message.utf8.count < 10_000)
+    }
+}
