@@ -56,7 +56,7 @@ struct FailureTests {
                 #expect(ConditionInvariants.violations(status) == [])
 
                 let logs = try await application.seactl("env", "logs", "--previous")
-                #expect(logs.output.contains("the database is on fire") || logs.exitCode == 0, "\(logs)")
+                #expect(logs.exitCode == 0 && logs.output.contains("the database is on fire"), "\(logs)")
 
                 try application.write("server.py", server)
                 try application.write("page.txt", "mended\n")

@@ -112,8 +112,10 @@ debian_packages() {
   local wanted=("${packages[@]}") missing policy
   debian_has_programs || wanted+=("${packages_for_compiling[@]}")
   [ -n "$control_plane_only" ] || debian_has_images || wanted+=("${packages_for_images[@]}")
+  # dpkg-query fails for every package that it has never heard of, which is what is asked here.
   missing=$(
-    { printf '%s\n' "${wanted[@]}" && dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
+    { printf '%s\n' "${wanted[@]}" &&
+      { dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true; } |
       sed -n 's/^installed //p' | sed p; } | sort | uniq -u
   )
   [ -n "$missing" ] || return 0
