@@ -12,7 +12,8 @@ help: ## Show this help
 
 .PHONY: quickstart
 quickstart: deps build ## From a fresh clone to the example's page; CONTEXT=name uses your cluster (needs IMAGE= and BUILDER_IMAGE=)
-	CONTEXT='$(CONTEXT)' IMAGE='$(IMAGE)' BUILDER_IMAGE='$(BUILDER_IMAGE)' BIN='$(BIN)' scripts/quickstart
+	CONTEXT='$(CONTEXT)' IMAGE='$(IMAGE)' BUILDER_IMAGE='$(BUILDER_IMAGE)' \
+	INGRESS_DOMAIN='$(INGRESS_DOMAIN)' INGRESS_CLASS='$(INGRESS_CLASS)' BIN='$(BIN)' scripts/quickstart
 
 .PHONY: build
 build: deps ## Build seactl and seaway (CONFIGURATION=release for use every day)

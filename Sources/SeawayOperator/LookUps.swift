@@ -39,6 +39,10 @@ struct LookUps: Sendable {
                 return .lines(lines)
             case .objectsLeft:
                 let uid = environment.metadata.uid
+                // The watch may not have shown yet that it is gone, and sources of a successor must not be removed.
+                guard let live = try await cluster.getIfPresent(Environment.self, environment.name, namespace: namespace),
+                    live.metadata.uid == uid, live.metadata.deletionTimestamp != nil
+                else { return .unavailable("the Environment is gone already") }
                 let job = try await cluster.getIfPresent(Job.self, Names.buildJob(of: environment.name), namespace: namespace)
                 let deployment = try await cluster.getIfPresent(Deployment.self, environment.name, namespace: namespace)
                 let owners = [job?.metadata, deployment?.metadata].compactMap { $0?.ownerReferences }.joined()

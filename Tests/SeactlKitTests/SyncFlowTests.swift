@@ -52,7 +52,7 @@ import Testing
         let run = try await sync(script)
         #expect(run.urls == [Fixture.url])
         #expect(run.failure == nil)
-        #expect(Array(run.calls.prefix(5)) == ["get", "get namespace", "create namespace", "upload", "apply"])
+        #expect(Array(run.calls.prefix(6)) == ["get", "get namespace", "create namespace", "upload", "get", "apply"])
         #expect(run.applied.first?["metadata"]?["labels"] == ["seaway.ctx.sh/managed": "true"])
         #expect(run.stdout.contains("source   1 file, 1 changed, 2 KiB sent  (0.0 s)\n"))
         #expect(run.stdout.hasSuffix("ready    \(Fixture.url)  (0.0 s)\ntimes    source 0.0 s, build 0.0 s, deploy 0.0 s\n"))
@@ -72,7 +72,7 @@ import Testing
         script.namespaces = ["hello-dev": Namespace(metadata: ObjectMeta(name: "hello-dev"))]
         script.watches = [[modified(Fixture.ready())]]
         let run = try await sync(script)
-        #expect(Array(run.calls.prefix(4)) == ["get", "get namespace", "upload", "apply"])
+        #expect(Array(run.calls.prefix(5)) == ["get", "get namespace", "upload", "get", "apply"])
         #expect(run.applied.count == 1)
     }
 

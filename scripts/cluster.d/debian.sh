@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034 # the names in capitals are for render()
 
 packages=(etcd-server containerd runc containernetworking-plugins iptables nftables conntrack socat ethtool
-  ebtables iproute2 openssl curl jq ca-certificates)
+  ebtables iproute2 openssl curl jq ca-certificates procps python3 python3-pip)
 packages_for_compiling=(golang-1.19-go golang-github-modern-go-reflect2-dev dpkg-dev make rsync)
 packages_for_images=(mmdebstrap gcc libc6-dev)
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl)

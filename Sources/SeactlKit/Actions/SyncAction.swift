@@ -38,11 +38,24 @@ struct SyncAction: Sendable {
             if present == nil { try await prepareNamespace(decided.key.namespace ?? "default") }
             async let finished = finishedBuilds(present)
             try await upload(scanned, to: decided.key)
-            let finishedBuilds = await finished
-            let applied = try await apply(decided)
             let wait = EnvironmentWait(
-                cluster: cluster, output: output, system: system, progress: progress, finishedBuilds: finishedBuilds)
-            return try await wait.untilReady(applied, revision: decided.spec.revision)
+                cluster: cluster, output: output, system: system, progress: progress, finishedBuilds: await finished)
+            return try await applyAndWait(wanted, wait)
+        }
+    }
+
+    /// Decides once more by what the cluster has now: sending may have taken minutes, in which somebody else may have made the
+    /// Environment, or a build of the same revision may have failed.
+    private func applyAndWait(_ wanted: WantedEnvironment, _ wait: EnvironmentWait) async throws -> [String] {
+        switch SyncDecision.make(existing: try await cluster.environments.get(wanted.key), wanted: wanted, takeOver: takeOver) {
+        case .refuse(let failure):
+            throw failure
+        case .upToDate(let urls):
+            progress.noteUpToDate()
+            output.emit(.upToDate(urls: urls))
+            return urls
+        case .proceed(let decided):
+            return try await wait.untilReady(try await apply(decided), revision: decided.spec.revision)
         }
     }
 

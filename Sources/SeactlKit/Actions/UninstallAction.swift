@@ -36,7 +36,16 @@ struct UninstallAction: Sendable {
 
     private func environments() async throws -> [Environment] {
         do {
-            return try EnvironmentList.decode(try await cluster.environments.list(nil))
+            let list = try await cluster.environments.list(nil)
+            let environments = try EnvironmentList.decode(list)
+            // Without the operator nobody would clean up after one that this seactl cannot read.
+            let unread = (list["items"]?.arrayValue?.count ?? 0) - environments.count
+            guard unread == 0 else {
+                throw CommandFailure(
+                    .badInput, "the cluster has \(Format.count(unread, "environment")) that this seactl cannot read",
+                    next: ["delete them with `kubectl get environments -A` and `kubectl delete environment`, then run `seactl uninstall` again"])
+            }
+            return environments
         } catch let failure as CommandFailure where failure == .notInstalled {
             // Not even the kind is there.
             return []
