@@ -62,9 +62,7 @@ extension Planner {
 
     private mutating func fail(_ reason: Reason, _ headline: String, pod: Pod?, container: String) {
         // The log was read when the failure was first seen; a status that tells it is not asked for again.
-        if let known = environment.status?.condition(.imageBuilt), known.reason == reason, environment.status?.buildDigest == digest,
-            known.observedGeneration == environment.metadata.generation, known.status == .false
-        {
+        if let known = toldFailure(.imageBuilt), known.reason == reason {
             plan.progress.image = .failed(reason, known.message)
             return
         }

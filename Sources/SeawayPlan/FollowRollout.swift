@@ -73,9 +73,7 @@ extension Planner {
 
     /// Seconds since this generation's rollout began, as the status remembers.
     private var secondsSinceRollout: Double {
-        guard let status = environment.status, status.buildDigest == digest, status.observedGeneration == environment.metadata.generation,
-            let rollout = status.rollout
-        else { return 0 }
+        guard let rollout = told?.rollout else { return 0 }
         return observed.now.date.timeIntervalSince(rollout.startedAt.date)
     }
 
@@ -113,10 +111,7 @@ extension Planner {
     }
 
     /// The URL was checked for this generation; asking again at every pod event would only cost requests.
-    private var isKnownReady: Bool {
-        guard let status = environment.status, status.buildDigest == digest else { return false }
-        return status.isTrue(.ready) && status.condition(.ready)?.observedGeneration == environment.metadata.generation
-    }
+    private var isKnownReady: Bool { told?.isTrue(.ready) ?? false }
 
     /// How long to wait until pods that are being deleted can no longer be served; `nil` when there is nothing to wait for.
     ///
@@ -157,9 +152,7 @@ extension Planner {
 
     private mutating func failRollout(_ reason: Reason, _ headline: String, pod: Pod) {
         // Each try says nearly the same: what was told once stays, so that a crash loop does not write statuses for ever.
-        if let known = environment.status?.condition(.deployed), known.reason == reason, environment.status?.buildDigest == digest,
-            known.observedGeneration == environment.metadata.generation
-        {
+        if let known = toldFailure(.deployed), known.reason == reason {
             plan.progress.deployment = .failed(reason, known.message)
             return
         }

@@ -44,6 +44,16 @@ struct Planner {
         return .done(condition.reason, condition.message)
     }
 
+    /// The status, if it was written for this very spec: what it tells needs no second look.
+    var told: EnvironmentStatus? {
+        environment.status.flatMap { $0.buildDigest == digest && $0.observedGeneration == environment.metadata.generation ? $0 : nil }
+    }
+
+    /// The failure of a step as it was told for this very spec, so that its log is read, and its status written, once.
+    func toldFailure(_ type: ConditionType) -> Condition? {
+        told?.condition(type).flatMap { $0.status == .false ? $0 : nil }
+    }
+
     /// The answer to a question; asks it, and stops the plan, when there is none.
     mutating func ask(_ question: Question) -> Answer? {
         if let answer = observed.answers[question] { return answer }
@@ -80,7 +90,7 @@ struct Planner {
     mutating func ensureImage() -> Bool {
         let tag = digest
         // Looked up anew for each spec, so that an image that vanished is built again when somebody syncs.
-        if environment.status?.condition(.imageBuilt)?.observedGeneration == environment.metadata.generation, let known = knownDone(.imageBuilt) {
+        if told != nil, let known = knownDone(.imageBuilt) {
             plan.progress.image = known
             removeSupersededJob()
             return true
@@ -141,10 +151,7 @@ struct Planner {
 
     /// A failure of this very build whose Job is gone by now (deleted by hand, or by a time-to-live).
     func rememberedBuildFailure() -> Step? {
-        guard observed.job == nil, let status = environment.status, status.buildDigest == digest,
-            let condition = status.condition(.imageBuilt), condition.observedGeneration == environment.metadata.generation,
-            condition.status == .false, Reason.buildFailures.contains(condition.reason)
-        else { return nil }
+        guard observed.job == nil, let condition = toldFailure(.imageBuilt), Reason.buildFailures.contains(condition.reason) else { return nil }
         return .failed(condition.reason, condition.message)
     }
 

@@ -22,7 +22,7 @@ extension Rendering {
     func buildJob(cacheOnVolume: Bool) -> JSONValue {
         let labels: JSONValue = [
             Names.buildLabel: .string(name), Names.applicationLabel: .string(name), Names.managedByLabel: .string(Names.managedByValue),
-            Names.digestLabel: .string(String(digest.prefix(63))),
+            Names.digestLabel: .string(digestLabel),
         ]
         return [
             "apiVersion": "batch/v1",

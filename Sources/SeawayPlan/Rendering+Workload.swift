@@ -9,8 +9,7 @@ extension Rendering {
             Names.environmentLabel: .string(name),
             Names.applicationLabel: .string(name),
             Names.managedByLabel: .string(Names.managedByValue),
-            // A label's value is at most 63 characters long.
-            Names.digestLabel: .string(String(digest.prefix(63))),
+            Names.digestLabel: .string(digestLabel),
         ]
         return sealed([
             "apiVersion": "apps/v1",

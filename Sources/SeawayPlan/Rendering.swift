@@ -11,6 +11,8 @@ struct Rendering {
     var name: String { environment.name }
     var namespace: String { environment.namespace ?? "default" }
     var repository: String { Names.repository(namespace: namespace, environment: name) }
+    /// The build digest as pods carry it; a label's value is at most 63 characters long.
+    var digestLabel: String { String(digest.prefix(63)) }
     var replicas: Int { spec.replicas ?? 1 }
     var attempt: Int { spec.attempt ?? 0 }
     /// The image as nodes pull it.
@@ -20,7 +22,7 @@ struct Rendering {
 
     /// Whether a pod of the application is one that this rendering's Deployment makes.
     func isCurrent(_ pod: Pod) -> Bool {
-        pod.metadata.labels?[Names.digestLabel] == String(digest.prefix(63))
+        pod.metadata.labels?[Names.digestLabel] == digestLabel
             && Int(pod.metadata.annotations?[Names.attemptAnnotation] ?? "0") == attempt
     }
 
