@@ -24,14 +24,18 @@ build: deps ## Build seactl and seaway (CONFIGURATION=release for use every day)
 test: deps ## All tests, on a cluster that is brought up for them; SKIP_CLUSTER=1 leaves those on a cluster out
 	SKIP_CLUSTER='$(SKIP_CLUSTER)' FILTER='$(FILTER)' scripts/test
 
+.PHONY: bench
+bench: deps ## Measure the budgets of the design beside their rivals, on a quiet machine; ONLY='scan page' selects some
+	Benchmarks/run $(ONLY)
+
 .PHONY: check
 check: deps ## Format and import checks
-	swift format lint --strict --recursive Sources Tests config Package.swift
+	swift format lint --strict --recursive Sources Tests Benchmarks config Package.swift
 	$(SWIFT_BUILD) --build-tests
 
 .PHONY: format
 format: ## Format the sources in place
-	swift format --in-place --recursive Sources Tests config Package.swift
+	swift format --in-place --recursive Sources Tests Benchmarks config Package.swift
 
 .PHONY: cluster-up cluster-down
 cluster-up: ## Bring the development cluster up

@@ -45,6 +45,13 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ], swiftSettings: settings),
         .target(name: "SeawayPlan", dependencies: ["KubernetesModel", "SeawayAPI"], swiftSettings: settings),
+        .target(
+            name: "SeawayDependencies",
+            dependencies: [
+                "KubernetesModel", "SeawayAPI",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
+            ], swiftSettings: settings),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .target(
             name: "Source",
@@ -82,6 +89,7 @@ let package = Package(
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: settings),
         .target(
             name: "SourceTransfer",
@@ -108,6 +116,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: settings),
 
         // The two programs.
@@ -134,9 +144,11 @@ let package = Package(
         .target(
             name: "SeactlKit",
             dependencies: [
-                "KubernetesClient", "KubernetesModel", "InstallManifests", "SeawayAPI", "Source", "SourceTransfer",
+                "KubernetesClient", "KubernetesModel", "InstallManifests", "SeawayAPI", "SeawayLocal", "SeawayDependencies", "Source",
+                "SourceTransfer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "Yams", package: "Yams"),
             ], swiftSettings: settings),
         .target(
@@ -149,14 +161,22 @@ let package = Package(
             sources: ["InstallManifests.swift", "InstallOptions.swift"],
             resources: [
                 .embedInCode("crd/environments.yaml"), .embedInCode("operator/namespace.yaml"), .embedInCode("operator/operator.yaml"),
-                .embedInCode("rbac/cluster-role.yaml"), .embedInCode("rbac/role.yaml"), .embedInCode("registry/registry.yaml"),
+                .embedInCode("rbac/cluster-role.yaml"), .embedInCode("rbac/people.yaml"), .embedInCode("rbac/role.yaml"),
+                .embedInCode("registry/registry.yaml"),
                 .embedInCode("store/store.yaml"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "SeawayLocal",
+            dependencies: [
+                "KubernetesModel", "SeawayAPI", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: settings),
         .executableTarget(name: "seactl", dependencies: ["SeactlKit"], swiftSettings: settings),
         .executableTarget(
             name: "seaway", dependencies: ["SeawayOperator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: settings),
+        // Measures, is not shipped.
+        .executableTarget(name: "seaway-bench", dependencies: ["Source"], path: "Benchmarks", exclude: ["run"], swiftSettings: settings),
 
         // Tests.
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
@@ -178,6 +198,9 @@ let package = Package(
                 "InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "SeawayAPI",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: settings),
         .testTarget(name: "SourceTests", dependencies: ["Source"], swiftSettings: settings),
         .testTarget(
@@ -194,13 +217,37 @@ let package = Package(
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
             ], swiftSettings: settings),
+        .target(
+            name: "ScriptedServer",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], path: "Tests/ScriptedServer", swiftSettings: settings),
         .testTarget(
-            name: "ObjectStoreTests", dependencies: ["ObjectStore", .product(name: "Logging", package: "swift-log")], swiftSettings: settings),
+            name: "ObjectStoreTests",
+            dependencies: [
+                "ObjectStore", "ScriptedServer", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "ContainerRegistryTests",
+            dependencies: [
+                "ContainerRegistry", "ScriptedServer",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
         .testTarget(name: "SeawayAPITests", dependencies: ["InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
         .testTarget(name: "SeawayPlanTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
+        .testTarget(name: "SeawayDependenciesTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayDependencies"], swiftSettings: settings),
         .testTarget(
             name: "SeawayOperatorTests",
             dependencies: ["KubernetesModel", "SeawayOperator", .product(name: "NIOSSL", package: "swift-nio-ssl")], swiftSettings: settings),
+        .testTarget(
+            name: "SeawayLocalTests",
+            dependencies: ["KubernetesModel", "SeawayAPI", "SeawayLocal", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: settings),
         .testTarget(
             name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings
         ),
@@ -209,6 +256,8 @@ let package = Package(
             dependencies: [
                 "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "SeawayAPI", "Source",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: settings),

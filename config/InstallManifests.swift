@@ -19,6 +19,7 @@ public enum InstallManifests {
         File(path: "crd/environments.yaml", bytes: PackageResources.environments_yaml),
         File(path: "rbac/cluster-role.yaml", bytes: PackageResources.cluster_role_yaml),
         File(path: "rbac/role.yaml", bytes: PackageResources.role_yaml),
+        File(path: "rbac/people.yaml", bytes: PackageResources.people_yaml),
         File(path: "store/store.yaml", bytes: PackageResources.store_yaml),
         File(path: "registry/registry.yaml", bytes: PackageResources.registry_yaml),
         File(path: "operator/operator.yaml", bytes: PackageResources.operator_yaml),

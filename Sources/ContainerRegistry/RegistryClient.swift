@@ -1,25 +1,43 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
-import NIOFoundationCompat
 import NIOHTTP1
+import NIOSSL
 
 /// Looks up and removes images in an OCI registry.
 ///
 /// See <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>.
 public struct RegistryClient: Sendable {
     /// `host:port` of the registry.
-    public let address: String
-    private let baseURL: String
-    private let http: HTTPClient
+    public var address: String { transport.address }
+    private let transport: RegistryTransport
 
     /// - Parameters:
     ///   - insecure: plain HTTP instead of HTTPS.
-    ///   - http: shared; the caller shuts it down.
-    public init(address: String, insecure: Bool, http: HTTPClient) {
-        self.address = address
-        self.baseURL = "\(insecure ? "http" : "https")://\(address)/v2"
-        self.http = http
+    ///   - credentials: used when they have a login for this address and the registry asks for one.
+    ///   - http: shared; the caller shuts it down. It must not follow redirections, which would carry the credentials along:
+    ///     see `httpConfiguration`.
+    public init(address: String, insecure: Bool, credentials: RegistryCredentials = RegistryCredentials(), http: HTTPClient) {
+        transport = RegistryTransport(address: address, insecure: insecure, login: credentials.login(for: address), http: http)
+    }
+
+    /// Settings of a client for registries.
+    /// - Parameter certificateAuthority: PEM certificates that are trusted instead of the system's.
+    /// - Throws: `RegistryError` when they are none.
+    public static func httpConfiguration(certificateAuthority: [UInt8]? = nil) throws(RegistryError) -> HTTPClient.Configuration {
+        var settings = HTTPClient.Configuration()
+        if let certificateAuthority {
+            guard let roots = try? NIOSSLCertificate.fromPEMBytes(certificateAuthority), !roots.isEmpty else {
+                throw RegistryError(message: "the certificate authority of the registry is no certificate in PEM form")
+            }
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(roots)
+            settings.tlsConfiguration = tls
+        }
+        settings.redirectConfiguration = .disallow
+        settings.timeout = .init(connect: .seconds(5), read: .seconds(10))
+        settings.connectionPool.retryConnectionEstablishment = false
+        return settings
     }
 
     /// Whether the repository holds a manifest with this tag.
@@ -31,11 +49,11 @@ public struct RegistryClient: Sendable {
     /// The digest of the manifest that a tag names; `nil` when there is none.
     /// - Throws: `RegistryError`.
     public func digest(repository: String, tag: String) async throws -> String? {
-        let response = try await send(.HEAD, "\(repository)/manifests/\(tag)", accept: Self.manifestTypes)
-        switch response.status.code {
+        let response = try await send(.HEAD, repository, "manifests/\(tag)", accept: Self.manifestTypes)
+        switch response.status {
         case 200: return response.headers.first(name: "Docker-Content-Digest") ?? ""
         case 404: return nil
-        default: throw RegistryError(address: address, doing: "look up \(repository):\(tag)", got: response.status)
+        default: throw failure("look up \(repository):\(tag)", response)
         }
     }
 
@@ -43,11 +61,11 @@ public struct RegistryClient: Sendable {
     /// - Throws: `RegistryError`.
     public func tags(repository: String) async throws -> [String] {
         struct TagList: Decodable { var tags: [String]? }
-        let response = try await send(.GET, "\(repository)/tags/list")
-        switch response.status.code {
+        let response = try await send(.GET, repository, "tags/list")
+        switch response.status {
         case 200: return try JSONDecoder().decode(TagList.self, from: response.body).tags ?? []
         case 404: return []
-        default: throw RegistryError(address: address, doing: "list the tags of \(repository)", got: response.status)
+        default: throw failure("list the tags of \(repository)", response)
         }
     }
 
@@ -56,10 +74,10 @@ public struct RegistryClient: Sendable {
     public func removeAll(repository: String) async throws {
         for tag in try await tags(repository: repository) {
             guard let digest = try await digest(repository: repository, tag: tag), !digest.isEmpty else { continue }
-            let response = try await send(.DELETE, "\(repository)/manifests/\(digest)")
+            let response = try await send(.DELETE, repository, "manifests/\(digest)")
             // 404: two tags named one manifest, and it is gone already.
-            guard [200, 202, 404].contains(response.status.code) else {
-                throw RegistryError(address: address, doing: "remove \(repository):\(tag)", got: response.status)
+            guard [200, 202, 404].contains(response.status) else {
+                throw failure("remove \(repository):\(tag)", response)
             }
         }
     }
@@ -70,44 +88,12 @@ public struct RegistryClient: Sendable {
         "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
     ]
 
-    private struct Response {
-        var status: HTTPResponseStatus
-        var headers: HTTPHeaders
-        var body: Data
+    private func send(_ method: HTTPMethod, _ repository: String, _ path: String, accept: [String] = []) async throws -> RegistryTransport.Response {
+        let actions = method == .DELETE ? "delete,pull" : "pull"
+        return try await transport.send(method, "\(repository)/\(path)", accept: accept, scope: "repository:\(repository):\(actions)")
     }
 
-    private func send(_ method: HTTPMethod, _ path: String, accept: [String] = []) async throws -> Response {
-        var request = HTTPClientRequest(url: "\(baseURL)/\(path)")
-        request.method = method
-        for type in accept { request.headers.add(name: "Accept", value: type) }
-        do {
-            let response = try await http.execute(request, timeout: .seconds(10))
-            let body = try await response.body.collect(upTo: 4 << 20)
-            return Response(status: response.status, headers: response.headers, body: Data(buffer: body))
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            throw RegistryError(address: address, message: "the registry at \(address) cannot be reached: \(Self.words(for: error))")
-        }
-    }
-
-    private static func words(for error: any Error) -> String {
-        (error as? HTTPClientError)?.shortDescription ?? String(describing: type(of: error))
-    }
-}
-
-/// A registry that does not do what it was asked; the description is fit for a status.
-public struct RegistryError: Error, CustomStringConvertible {
-    public var address: String
-    public var message: String
-    public var description: String { message }
-
-    init(address: String, message: String) {
-        self.address = address
-        self.message = message
-    }
-
-    init(address: String, doing what: String, got status: HTTPResponseStatus) {
-        self.init(address: address, message: "the registry at \(address) answered \(status.code) to: \(what)")
+    private func failure(_ what: String, _ response: RegistryTransport.Response) -> RegistryError {
+        RegistryError(address: address, doing: what, status: response.status, code: response.code, signedIn: transport.signsIn)
     }
 }

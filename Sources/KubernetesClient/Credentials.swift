@@ -39,11 +39,14 @@ public struct Credentials: Sendable, Equatable {
         public var user: String
         public var uid: String?
         public var groups: [String]
+        /// What the authenticator of the cluster says of users beyond that, as with scopes.
+        public var extra: [String: [String]]
 
-        public init(user: String, uid: String? = nil, groups: [String] = []) {
+        public init(user: String, uid: String? = nil, groups: [String] = [], extra: [String: [String]] = [:]) {
             self.user = user
             self.uid = uid
             self.groups = groups
+            self.extra = extra
         }
     }
 }

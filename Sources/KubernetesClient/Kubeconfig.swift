@@ -6,8 +6,8 @@ enum KubeconfigFiles {
     /// - Throws: `KubernetesError` when there is none, or the given one is missing.
     static func find(explicit: String?, environment: [String: String], home: String) throws -> [String] {
         if let explicit, !explicit.isEmpty { return [expandTilde(explicit, home: home)] }
-        let listed = (environment["KUBECONFIG"] ?? "").split(separator: ":").map(String.init)
-        if !listed.isEmpty {
+        if let variable = environment["KUBECONFIG"], !variable.isEmpty {
+            let listed = variable.split(separator: ":").map(String.init)
             // As everywhere in Kubernetes, files of the list may be missing, but not all.
             let present = listed.filter { FileManager.default.fileExists(atPath: $0) }
             guard !present.isEmpty else {
@@ -107,15 +107,33 @@ struct Kubeconfig: Sendable {
         }
         let authority = try cluster.read(
             data: cluster.entry.authorityData, file: cluster.entry.authorityFile, "certificate-authority", of: "cluster '\(clusterName)'")
+        let skips = cluster.entry.skipsTLSVerification ?? false
+        try cluster.check(clusterName)
         let namespace = context.entry.namespace ?? ""
         return ClusterConfiguration(
-            server: server, certificateAuthority: authority, skipsTLSVerification: cluster.entry.skipsTLSVerification ?? false,
+            server: server, certificateAuthority: authority, skipsTLSVerification: skips,
             tlsServerName: cluster.entry.tlsServerName, proxyURL: cluster.entry.proxyURL, credentials: credentials,
             namespace: namespace.isEmpty ? "default" : namespace, contextName: name, origin: context.file)
     }
 
     private func known(_ names: some Collection<String>) -> String {
         names.isEmpty ? "none" : names.sorted().joined(separator: ", ")
+    }
+}
+
+extension Kubeconfig.Located<KubeconfigFile.Cluster> {
+    /// Refuses what contradicts itself, as kubectl does.
+    fileprivate func check(_ name: String) throws {
+        func has(_ text: String?) -> Bool { text?.isEmpty == false }
+        if has(entry.authorityFile), has(entry.authorityData) {
+            throw KubernetesError(
+                .configuration, "\(file): cluster '\(name)' has both certificate-authority and certificate-authority-data; remove one of them")
+        }
+        if entry.skipsTLSVerification == true, has(entry.authorityFile) || has(entry.authorityData) {
+            throw KubernetesError(
+                .configuration,
+                "\(file): cluster '\(name)' has a certificate authority and insecure-skip-tls-verify; remove insecure-skip-tls-verify")
+        }
     }
 }
 

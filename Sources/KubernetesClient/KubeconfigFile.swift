@@ -4,6 +4,8 @@ import Yams
 
 /// What stands in a kubeconfig file. Everything is optional: files are merged, and only what is used must be there.
 struct KubeconfigFile: Decodable, Sendable {
+    var apiVersion: String?
+    var kind: String?
     var currentContext: String?
     var contexts: [NamedContext]?
     var clusters: [NamedCluster]?
@@ -11,7 +13,7 @@ struct KubeconfigFile: Decodable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case currentContext = "current-context"
-        case contexts, clusters, users
+        case apiVersion, kind, contexts, clusters, users
     }
 
     struct NamedContext: Decodable, Sendable {
@@ -71,6 +73,7 @@ struct KubeconfigFile: Decodable, Sendable {
         var impersonatedUser: String?
         var impersonatedUID: String?
         var impersonatedGroups: [String]?
+        var impersonatedExtra: [String: [String]]?
         var exec: Exec?
         var authProvider: AuthProvider?
 
@@ -83,6 +86,7 @@ struct KubeconfigFile: Decodable, Sendable {
             case impersonatedUser = "as"
             case impersonatedUID = "as-uid"
             case impersonatedGroups = "as-groups"
+            case impersonatedExtra = "as-user-extra"
             case authProvider = "auth-provider"
         }
     }
@@ -121,11 +125,16 @@ extension KubeconfigFile {
 
     static func parse(_ text: String, path: String) throws -> KubeconfigFile {
         if text.allSatisfy({ $0.isWhitespace }) { return KubeconfigFile() }
+        let content: KubeconfigFile
         do {
-            return try YAMLDecoder().decode(KubeconfigFile.self, from: text)
+            content = try YAMLDecoder().decode(KubeconfigFile.self, from: text)
         } catch {
             throw KubernetesError(.configuration, "the kubeconfig \(path) is not valid: \(describe(error))")
         }
+        guard (content.apiVersion ?? "v1") == "v1", (content.kind ?? "Config") == "Config" else {
+            throw KubernetesError(.configuration, "the kubeconfig \(path) is not valid: it must be of apiVersion v1 and kind Config")
+        }
+        return content
     }
 
     private static func describe(_ error: any Error) -> String {

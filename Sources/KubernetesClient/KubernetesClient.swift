@@ -15,9 +15,12 @@ public final class KubernetesClient: Sendable {
     let logger: Logger
     let transport: HTTPTransport
     let credentials: CredentialSource
-    let discovered = DiscoveryCache()
+    let discovered: DiscoveryCache
     let retries: RetryPolicy
+    /// Asked right before each write is sent.
+    private let guardOfWrites: (@Sendable () throws -> Void)?
     private let baseURL: String
+    private let host: String?
 
     /// The longest time, in seconds, that a watch is asked for; see `withWatch`.
     public static let longestWatch = 290
@@ -43,7 +46,31 @@ public final class KubernetesClient: Sendable {
         self.logger = logger
         self.retries = retries
         credentials = CredentialSource(configuration)
+        discovered = DiscoveryCache()
+        guardOfWrites = nil
         baseURL = TransportSettings.baseURL(configuration)
+        host = TransportSettings.host(configuration)
+    }
+
+    private init(_ other: KubernetesClient, guardOfWrites: @escaping @Sendable () throws -> Void) {
+        configuration = other.configuration
+        logger = other.logger
+        transport = other.transport
+        credentials = other.credentials
+        discovered = other.discovered
+        retries = other.retries
+        baseURL = other.baseURL
+        host = other.host
+        self.guardOfWrites = guardOfWrites
+    }
+
+    /// A client on the same connections that asks before each write is sent, also before it is sent again.
+    ///
+    /// Whoever leads passes `Leadership.check`: a process that was stopped past its lease then writes nothing when it wakes up.
+    /// Reads are never held up. Only the original is to be shut down.
+    /// - Parameter check: throws what the caller of the write is to get.
+    public func guardingWrites(_ check: @escaping @Sendable () throws -> Void) -> KubernetesClient {
+        KubernetesClient(self, guardOfWrites: check)
     }
 
     /// Closes all connections. Requests under way fail.
@@ -116,17 +143,24 @@ extension KubernetesClient {
         message.method = HTTPMethod(rawValue: request.method)
         message.headers.add(name: "Accept", value: "application/json, */*")
         message.headers.add(name: "User-Agent", value: "seaway")
+        // With a tls-server-name the URL has another host than the one that is meant.
+        if let host { message.headers.add(name: "Host", value: host) }
         for item in request.headers { message.headers.replaceOrAdd(name: item.name, value: item.value) }
         if let header = authorization.header { message.headers.replaceOrAdd(name: "Authorization", value: header.exposed) }
         if let impersonation = configuration.credentials.impersonation {
             message.headers.add(name: "Impersonate-User", value: impersonation.user)
             if let uid = impersonation.uid { message.headers.add(name: "Impersonate-Uid", value: uid) }
             for group in impersonation.groups { message.headers.add(name: "Impersonate-Group", value: group) }
+            for (key, values) in impersonation.extra.sorted(by: { $0.key < $1.key }) {
+                let name = "Impersonate-Extra-" + TransportSettings.headerName(key)
+                for value in values { message.headers.add(name: name, value: value) }
+            }
         }
         if let body = request.body { message.body = .bytes(ByteBuffer(data: body)) }
         if let certificate = authorization.clientCertificate {
             message.tlsConfiguration = try TransportSettings.tls(configuration, certificate: certificate)
         }
+        if request.method != "GET" { try guardOfWrites?() }
         let start = ContinuousClock.now
         do {
             let response = try await transport.execute(message, lane)

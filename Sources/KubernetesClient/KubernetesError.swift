@@ -18,6 +18,8 @@ public struct KubernetesError: Error, Equatable, CustomStringConvertible {
         case invalidRequest
         /// The answer is not what it should be.
         case invalidResponse
+        /// Not sent: only the process that leads may write, and this one does not.
+        case notLeading
     }
 
     public var code: Code
@@ -48,7 +50,7 @@ public struct KubernetesError: Error, Equatable, CustomStringConvertible {
     /// Trying the same again later may help.
     public var isTransient: Bool {
         switch code {
-        case .unreachable, .timedOut, .credentials: true
+        case .unreachable, .timedOut, .credentials, .notLeading: true
         case .api(let status): status.isTooManyRequests || status.isTimeout || status.isServiceUnavailable || (status.code ?? 0) >= 500
         case .configuration, .invalidRequest, .invalidResponse: false
         }

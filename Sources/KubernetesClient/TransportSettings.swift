@@ -35,6 +35,25 @@ enum TransportSettings {
         return parts.string ?? configuration.server
     }
 
+    /// What the `Host` header must say where `baseURL` says something else.
+    static func host(_ configuration: ClusterConfiguration) -> String? {
+        guard configuration.tlsServerName != nil, let parts = URLComponents(string: configuration.server), let host = parts.host else { return nil }
+        return parts.port.map { "\(host):\($0)" } ?? host
+    }
+
+    /// A key of an impersonated user's extra as part of a header's name: what may not stand there is percent-encoded.
+    static func headerName(_ key: String) -> String {
+        let allowed = Set("!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+        return key.utf8.reduce(into: "") { name, byte in
+            if allowed.contains(byte) {
+                name.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let hex = String(byte, radix: 16, uppercase: true)
+                name += "%" + (hex.count == 1 ? "0" : "") + hex
+            }
+        }
+    }
+
     static func tls(
         _ configuration: ClusterConfiguration, certificate: Credentials.ClientCertificate?
     ) throws -> TLSConfiguration {
@@ -79,6 +98,9 @@ enum TransportSettings {
                 authorization: .basic(username: user, password: url.password(percentEncoded: false) ?? ""))
         case "socks5", "socks5h":
             return .socksServer(host: host, port: url.port ?? 1080)
+        case "https":
+            throw KubernetesError(
+                .configuration, "\(configuration.origin): a proxy-url of https is not supported; use the proxy's http:// or socks5:// address")
         default:
             throw KubernetesError(.configuration, "\(configuration.origin): proxy-url must begin with http:// or socks5://")
         }

@@ -2,10 +2,11 @@ import Foundation
 import Logging
 
 /// Where objects are kept, as written in options: `file:///var/lib/seaway`, or
-/// `s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=REGION&pathStyle=true`.
+/// `s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=REGION&style=path`.
 ///
 /// The query of `s3://` is optional. Without `endpoint`, the store is AWS's in `region`; `region` is `us-east-1` by
-/// default; `pathStyle` (the bucket in the path instead of the host name) is on by default when there is an endpoint.
+/// default, and another one is found when the store names it. `style` is where the bucket's name goes: `path` or `host`;
+/// by default into the path when there is an endpoint, or a dot in the name, which no certificate would cover.
 public enum ObjectStoreURL: Sendable, Equatable {
     case file(directory: String)
     case s3(bucket: String, prefix: String, endpoint: String, region: String, pathStyle: Bool)
@@ -40,11 +41,11 @@ public enum ObjectStoreURL: Sendable, Equatable {
         for item in parts.queryItems ?? [] {
             switch (item.name, item.value ?? "") {
             case ("endpoint", let value): endpoint = value
-            case ("region", let value) where !value.isEmpty && value.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }:
+            case ("region", let value) where S3Configuration.isRegion(value):
                 region = value
-            case ("pathStyle", "true"): pathStyle = true
-            case ("pathStyle", "false"): pathStyle = false
-            default: throw invalid(text, "'\(item.name)' is not understood; endpoint, region and pathStyle=true|false are")
+            case ("style", "path"): pathStyle = true
+            case ("style", "host"): pathStyle = false
+            default: throw invalid(text, "'\(item.name)' is not understood; endpoint, region and style=path|host are")
             }
         }
         if let endpoint {
@@ -55,18 +56,19 @@ public enum ObjectStoreURL: Sendable, Equatable {
         let prefix = parts.path.split(separator: "/").joined(separator: "/")
         if !prefix.isEmpty { try ObjectKey.check(prefix) }
         return .s3(
-            bucket: bucket, prefix: prefix, endpoint: endpoint ?? "https://s3.\(region).amazonaws.com", region: region,
-            pathStyle: pathStyle ?? (endpoint != nil))
+            bucket: bucket, prefix: prefix, endpoint: endpoint ?? S3Configuration.amazon(region), region: region,
+            pathStyle: pathStyle ?? (endpoint != nil || bucket.contains(".")))
     }
 
     /// Opens the store.
     /// - Parameters:
     ///   - accessKey: For `s3://`, the access key.
     ///   - secretKey: For `s3://`, the secret key.
-    ///   - sessionToken: For `s3://` with temporary credentials.
+    ///   - sessionToken: For `s3://` with temporary credentials; an empty one counts as none.
+    ///   - certificateAuthority: For `s3://` over TLS: PEM certificates that are trusted instead of the system's; empty counts as none.
     /// - Throws: `ObjectStoreError` with code `invalidConfiguration`, when credentials are missing.
     public func open(
-        accessKey: String? = nil, secretKey: String? = nil, sessionToken: String? = nil, logger: Logger? = nil
+        accessKey: String? = nil, secretKey: String? = nil, sessionToken: String? = nil, certificateAuthority: String? = nil, logger: Logger? = nil
     ) throws -> any ObjectStore {
         switch self {
         case .file(let directory): return DirectoryObjectStore(root: directory)
@@ -76,7 +78,8 @@ public enum ObjectStoreURL: Sendable, Equatable {
             }
             let configuration = S3Configuration(
                 endpoint: endpoint, region: region, bucket: bucket, prefix: prefix, accessKey: accessKey, secretKey: secretKey,
-                sessionToken: sessionToken, pathStyle: pathStyle)
+                sessionToken: sessionToken?.isEmpty == false ? sessionToken : nil, pathStyle: pathStyle,
+                certificateAuthority: certificateAuthority?.isEmpty == false ? certificateAuthority : nil)
             return try S3ObjectStore(configuration: configuration, logger: logger)
         }
     }

@@ -22,6 +22,8 @@ public enum Names {
     public static let buildLabel = "seaway.ctx.sh/build"
     /// On pods: the first 63 digits of the build digest they run.
     public static let digestLabel = "seaway.ctx.sh/build-digest"
+    /// On the application's pods: a hash of the template they were made from.
+    public static let templateLabel = "seaway.ctx.sh/template"
     /// On Environments: the name of the manifest's environment.
     public static let environmentNameLabel = "seaway.ctx.sh/environment-name"
 
@@ -35,11 +37,22 @@ public enum Names {
     public static let revisionAnnotation = "seaway.ctx.sh/revision"
     /// On Environments: who synced them first.
     public static let ownerAnnotation = "seaway.ctx.sh/owner"
+    /// On Environments: when `seactl` last synced them (RFC 3339); a temporary one lives for its `ttlSeconds` from then on.
+    public static let syncedAtAnnotation = "seaway.ctx.sh/synced-at"
+    /// On namespaces that `seactl` made, with the value `true`: one that a temporary Environment leaves empty is removed.
+    public static let createdNamespaceLabel = "seaway.ctx.sh/created-by-seaway"
+    /// On the application's pods: which content of its Secrets they started with.
+    public static let secretsAnnotation = "seaway.ctx.sh/secrets"
 
     /// Container of the application in its pods.
     public static let applicationContainer = "app"
     /// Container of the builder in build pods.
     public static let buildContainer = "build"
+    /// Files by which the source container tells a builder that waits for it how it ended.
+    public static let sourceReadyFile = "ready"
+    public static let sourceFailedFile = "failed"
+    /// The line by which a builder says that the image is in the registry.
+    public static let pushedLine = "seaway: the image is pushed"
     /// Init container that fetches the sources in build pods.
     public static let sourceContainer = "source"
 

@@ -14,6 +14,7 @@ struct ClusterView: Sendable {
     private let ingresses: Informer<Ingress>
     private let claims: Informer<PersistentVolumeClaim>
     private let pods: Informer<Pod>
+    private let pushes: PushSignals
 
     init(cluster: KubernetesClient, logger: Logger) {
         let made = "\(Names.managedByLabel)=\(Names.managedByValue)"
@@ -24,6 +25,7 @@ struct ClusterView: Sendable {
         ingresses = Informer(client: cluster, labelSelector: made, logger: logger)
         claims = Informer(client: cluster, labelSelector: made, logger: logger)
         pods = Informer(client: cluster, labelSelector: made, logger: logger)
+        pushes = PushSignals(cluster: cluster, logger: logger)
     }
 
     /// Calls `handler` with the key of the Environment that a change belongs to. Before `run()`.
@@ -42,6 +44,14 @@ struct ClusterView: Sendable {
         forward(ingresses)
         forward(claims)
         forward(pods)
+        pods.onChange { [pushes] _, old, new in pushes.changed(old, new) }
+    }
+
+    /// Follows the logs of builds until it is cancelled, and calls `handler` for each whose image is pushed.
+    func followBuilds(wake handler: @escaping @Sendable (ObjectKey) -> Void) async {
+        await pushes.run { pod in
+            if let name = pod.metadata.labels?[Names.applicationLabel] { handler(ObjectKey(namespace: pod.namespace, name: name)) }
+        }
     }
 
     func run() async throws {
@@ -100,6 +110,7 @@ struct ClusterView: Sendable {
         observed.pods = pods.filter { $0.metadata.labels?[Names.environmentLabel] == key.name }
         // Pods of a deleted Job live on for a moment under the same label.
         observed.buildPods = pods.filter { $0.metadata.labels?[Names.buildLabel] == key.name }
+        observed.pushedPods = Set(observed.buildPods.filter(pushes.hasPushed).compactMap(\.metadata.uid))
         return observed
     }
 }

@@ -10,10 +10,13 @@ struct Effects: Sendable {
     let cluster: KubernetesClient
     let sources: SourceStore
     let registry: RegistryClient
+    /// Throws in a process that does not lead: what is not sent to the API server has no other guard.
+    let checkLeadership: @Sendable () throws -> Void
 
     func perform(_ action: Action, on environment: Environment) async -> Outcome {
         let namespace = environment.namespace ?? "default"
         do {
+            try checkLeadership()
             switch action {
             case .addFinalizer:
                 try await setFinalizers((environment.metadata.finalizers ?? []) + [Names.finalizer], of: environment)
@@ -30,6 +33,11 @@ struct Effects: Sendable {
                 let repository = Names.repository(namespace: namespace, environment: environment.name)
                 try await registry.removeAll(repository: repository)
                 try await registry.removeAll(repository: "\(repository)/cache")
+            case .deleteEnvironment:
+                try await cluster.delete(
+                    Environment.resource, name: environment.name, namespace: namespace, propagation: .background, uid: environment.metadata.uid)
+            case .removeNamespace:
+                try await EmptyNamespace(cluster: cluster).remove(namespace, leftBy: environment)
             }
             return .done
         } catch let error as KubernetesError {

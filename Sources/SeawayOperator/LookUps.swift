@@ -31,7 +31,10 @@ struct LookUps: Sendable {
                 let repository = Names.repository(namespace: namespace, environment: environment.name)
                 return try await registry.contains(repository: repository, tag: tag) ? .yes : .no
             case .buildSlot:
-                return slots.take(environment.key) ? .yes : .no
+                switch slots.take(environment.key) {
+                case .granted: return .yes
+                case .place(let place): return .queued(place: place)
+                }
             case .defaultStorageClass:
                 return try await cluster.list(StorageClass.self).items.contains { $0.isDefault } ? .yes : .no
             case .log(let pod, let container, let previous):

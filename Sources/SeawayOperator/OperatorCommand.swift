@@ -20,8 +20,14 @@ struct OperatorCommand: AsyncParsableCommand {
     var registryPull: String?
     @Flag(help: "The registry speaks plain HTTP.")
     var registryInsecure = false
-    @Option(help: "Image of the builder (buildah).")
+    @Option(help: "Builder of manifests that name none: buildah, buildkit or kaniko.")
+    var builder = Builder.buildah
+    @Option(help: "Image of the builder buildah.")
     var builderImage: String
+    @Option(help: "Image of the builder buildkit, rootless.")
+    var buildkitImage = BuilderImages(buildah: "").buildkit
+    @Option(help: "Image of the builder kaniko.")
+    var kanikoImage = BuilderImages(buildah: "").kaniko
     @Option(help: "Seaway's own image, for the init container of build pods.")
     var seawayImage: String
     @Option(help: "Namespace that the operator runs in.")
@@ -37,21 +43,37 @@ struct OperatorCommand: AsyncParsableCommand {
     @Option(help: "host:port of the ingress controller as pods reach it, to check that a URL answers.")
     var ingressAddress: String?
     @Option(help: "Size of the volume that keeps an environment's layer cache.")
-    var cacheSize = "10Gi"
-    @Option(help: "Seconds after which a build is ended.")
-    var buildDeadline = 1800
+    var cacheSize = OperatorDefaults.cacheSize
+    @Option(help: "Seconds after which a build is ended, where a manifest names no deadline.")
+    var buildDeadline = OperatorDefaults.buildDeadline
+    @Option(help: "Seconds after which a rollout without progress has failed.")
+    var progressDeadline = OperatorDefaults.progressDeadline
+    @Option(help: "Seconds that an application gets to stop once it was asked to.")
+    var terminationGracePeriod = OperatorDefaults.terminationGracePeriod
+    @Option(help: "Seconds that a leaving pod serves on, until proxies have heard of it; 0 stops it at once.")
+    var drainSeconds = 4
     @Option(help: "Environments worked on at once.")
     var workers = 8
     @Option(help: "Builds running at once.")
     var maxConcurrentBuilds = 4
     @Option(help: "Port of the source API.")
     var port = 8443
+    @Option(help: "Port that nodes ask to let pods drain, where Kubernetes is older than 1.30.")
+    var drainPort = 8081
+    @Option(help: "Name of this process among those that may lead (default: the pod's name).")
+    var identity: String?
     @Option(help: "trace, debug, info, warning or error.")
     var logLevel = "info"
 
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("--log-level: '\(logLevel)' is no level") }
         guard workers > 0, maxConcurrentBuilds > 0 else { throw ValidationError("--workers and --max-concurrent-builds are at least 1") }
+        guard buildDeadline > 0, progressDeadline > 3, terminationGracePeriod >= 0 else {
+            throw ValidationError("--build-deadline is at least 1, --progress-deadline at least 4, --termination-grace-period at least 0 seconds")
+        }
+        guard (0...DrainServer.longest).contains(drainSeconds) else {
+            throw ValidationError("--drain-seconds: \(drainSeconds) is not between 0 and \(DrainServer.longest)")
+        }
     }
 
     func run() async throws {
@@ -67,8 +89,15 @@ struct OperatorCommand: AsyncParsableCommand {
             registry: registry, registryPull: registryPull ?? registry, registryInsecure: registryInsecure, builderImage: builderImage,
             seawayImage: seawayImage, endpoint: endpoint ?? "https://seaway.\(namespace).svc:8443", certificateAuthority: certificateAuthority,
             ingressClass: ingressClass, ingressDomain: ingressDomain, ingressPort: ingressPort, ingressAddress: ingressAddress)
+        settings.builder = builder
+        settings.builderImages.buildkit = buildkitImage
+        settings.builderImages.kaniko = kanikoImage
         settings.cacheSize = cacheSize
         settings.buildDeadline = buildDeadline
+        settings.progressDeadline = progressDeadline
+        settings.terminationGracePeriod = terminationGracePeriod
         return settings
     }
 }
+
+extension Builder: ExpressibleByArgument {}

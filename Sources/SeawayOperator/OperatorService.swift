@@ -40,7 +40,7 @@ struct OperatorService: ServiceLifecycle.Service {
         let variables = ProcessInfo.processInfo.environment
         let objects = try ObjectStoreURL(options.store).open(
             accessKey: variables["SEAWAY_S3_ACCESS_KEY"], secretKey: variables["SEAWAY_S3_SECRET_KEY"],
-            sessionToken: variables["SEAWAY_S3_SESSION_TOKEN"], logger: logger)
+            sessionToken: variables["SEAWAY_S3_SESSION_TOKEN"], certificateAuthority: variables["SEAWAY_S3_CA"], logger: logger)
         do {
             try await run(http: http, cluster: cluster, objects: objects)
         } catch {
@@ -53,18 +53,12 @@ struct OperatorService: ServiceLifecycle.Service {
     private func run(http: HTTPClient, cluster: KubernetesClient, objects: any ObjectStore) async throws {
         let certificates = try await ServingCertificateStore(cluster: cluster, namespace: options.namespace, logger: logger).current()
         let sources = SourceStore(objects: objects)
-        let settings = options.settings(certificateAuthority: certificates.authorityPEM)
-        let queue = WorkQueue<KubernetesModel.ObjectKey>()
+        var settings = options.settings(certificateAuthority: certificates.authorityPEM)
+        settings.drain = try await drain(cluster)
         let view = ClusterView(cluster: cluster, logger: logger)
+        let queue = WorkQueue<KubernetesModel.ObjectKey>()
         view.wake { queue.add($0) }
-        let slots = BuildSlots(limit: options.maxConcurrentBuilds)
-        let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
-        let reconciler = Reconciler(
-            settings: settings, view: view,
-            lookUps: LookUps(
-                cluster: cluster, sources: sources, registry: registry, slots: slots, http: http, ingressAddress: options.ingressAddress),
-            effects: Effects(cluster: cluster, sources: sources, registry: registry),
-            events: EventRecorder(client: cluster, component: "seaway"), slots: slots, wake: { queue.add($0) }, logger: logger)
+        let office = Office()
         let server = SourceServer(
             configuration: .init(
                 host: "0.0.0.0", port: options.port, certificateChainPEM: certificates.chainPEM, privateKeyPEM: certificates.keyPEM),
@@ -73,18 +67,30 @@ struct OperatorService: ServiceLifecycle.Service {
                 guard case .authenticated(_, _, let namespace, _) = try await cluster.reviewToken(token, audience: Names.audience) else { return nil }
                 return namespace
             },
-            readiness: { view.isReady }, logger: logger)
+            // Uploads and removals are kept apart within one process, so requests reach the leader alone: a standby is not ready.
+            readiness: { view.isReady && office.isLeading }, logger: logger)
+        let collector = SourceCollector(
+            store: sources, inUse: { office.isLeading ? view.revisionsInUse(by: $0) : nil }, logger: logger)
+        let drains = DrainServer(port: options.drainPort, logger: logger)
+        let election = LeaderElection(
+            client: cluster, lease: KubernetesModel.ObjectKey(namespace: options.namespace, name: Self.lease),
+            identity: options.identity ?? ProcessInfo.processInfo.hostName, logger: logger)
 
         logger.info("starting", metadata: ["workers": "\(options.workers)", "builds": "\(options.maxConcurrentBuilds)"])
         try await withThrowingTaskGroup(of: Void.self) { group in
+            // A standby watches, too, so that it goes on at once.
             group.addTask { try await view.run() }
             group.addTask { try await server.run() }
-            group.addTask {
+            group.addTask { await view.followBuilds { queue.add($0) } }
+            group.addTask { await collector.run() }
+            group.addTask { try await drains.run() }
+            group.addTask { [settings] in
                 try await view.waitUntilReady()
-                // Builds that an earlier operator started keep their slots.
-                for key in view.running { slots.hold(key) }
-                logger.info("watching", metadata: ["environments": "\(view.environmentCount)"])
-                await runWorkers(queue, count: options.workers) { await reconciler.reconcile($0) }
+                try await election.withLeadership { leadership in
+                    office.take(leadership)
+                    let guarded = cluster.guardingWrites { try leadership.check() }
+                    await work(queue, view, guarded, http, sources, settings, checkLeadership: { try leadership.check() })
+                }
             }
             // None of them ends by itself: whichever does, takes the others along.
             defer {
@@ -93,5 +99,36 @@ struct OperatorService: ServiceLifecycle.Service {
             }
             try await group.next()
         }
+    }
+
+    /// Name of the Lease by which one of several operators leads.
+    static let lease = "seaway-operator"
+
+    private func work(
+        _ queue: WorkQueue<KubernetesModel.ObjectKey>, _ view: ClusterView, _ cluster: KubernetesClient, _ http: HTTPClient,
+        _ sources: SourceStore, _ settings: OperatorSettings, checkLeadership: @escaping @Sendable () throws -> Void
+    ) async {
+        let slots = BuildSlots(limit: options.maxConcurrentBuilds)
+        // Builds that an earlier operator started keep their slots.
+        for key in view.running { slots.hold(key) }
+        let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
+        let reconciler = Reconciler(
+            settings: settings, view: view,
+            lookUps: LookUps(
+                cluster: cluster, sources: sources, registry: registry, slots: slots, http: http, ingressAddress: options.ingressAddress),
+            effects: Effects(cluster: cluster, sources: sources, registry: registry, checkLeadership: checkLeadership),
+            events: EventRecorder(client: cluster, component: "seaway"), slots: slots, wake: { queue.add($0) }, logger: logger)
+        logger.info("watching", metadata: ["environments": "\(view.environmentCount)"])
+        await runWorkers(queue, count: options.workers) { await reconciler.reconcile($0) }
+    }
+
+    private func drain(_ cluster: KubernetesClient) async throws -> OperatorSettings.Drain? {
+        let service = try await cluster.getIfPresent(KubernetesModel.Service.self, "seaway", namespace: options.namespace)
+        let drain = DrainServer.drain(
+            seconds: options.drainSeconds, version: try await cluster.serverVersion(), address: service?.spec?.clusterIP, port: options.drainPort)
+        if drain == nil, options.drainSeconds > 0 {
+            logger.warning("pods that leave are stopped at once: the Service seaway has no address that nodes can ask to let them drain")
+        }
+        return drain
     }
 }

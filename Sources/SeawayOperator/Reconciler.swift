@@ -100,7 +100,7 @@ final class Reconciler: Sendable {
     }
 
     private func release(_ key: ObjectKey) {
-        if let next = slots.release(key) { wake(next) }
+        for next in slots.release(key) { wake(next) }
     }
 }
 

@@ -22,20 +22,36 @@ struct ServingCertificateStore: Sendable {
         if let certificate = stored.flatMap(Self.certificate), certificate.isUsable(for: names, at: Date()) { return certificate }
         logger.info("making a serving certificate", metadata: ["secret": "\(namespace)/\(Self.secretName)"])
         let certificate = try ServingCertificate.make(names: names, now: Date())
-        _ = try await cluster.apply(
-            [
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": [
-                    "name": .string(Self.secretName), "namespace": .string(namespace),
-                    "labels": [Names.managedByLabel: .string(Names.managedByValue)],
-                ],
-                "type": "kubernetes.io/tls",
-                "stringData": [
-                    "ca.crt": .string(certificate.authorityPEM), "tls.crt": .string(certificate.chainPEM), "tls.key": .string(certificate.keyPEM),
-                ],
-            ], fieldManager: Names.fieldManager, force: true)
-        return certificate
+        var metadata: JSONValue = [
+            "name": .string(Self.secretName), "namespace": .string(namespace),
+            "labels": [Names.managedByLabel: .string(Names.managedByValue)],
+        ]
+        if let version = stored?.metadata.resourceVersion { metadata["resourceVersion"] = .string(version) }
+        do {
+            try await write(certificate, metadata, isNew: stored == nil)
+            return certificate
+        } catch let error as KubernetesError where error.isConflict || error.isAlreadyExists {
+            // Another operator that started at the same time was faster; both serve with its certificate.
+            guard let theirs = Self.certificate(in: try await cluster.get(Secret.self, Self.secretName, namespace: namespace)) else { throw error }
+            return theirs
+        }
+    }
+
+    private func write(_ certificate: ServingCertificate, _ metadata: JSONValue, isNew: Bool) async throws {
+        let secret: JSONValue = [
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "type": "kubernetes.io/tls",
+            "stringData": [
+                "ca.crt": .string(certificate.authorityPEM), "tls.crt": .string(certificate.chainPEM), "tls.key": .string(certificate.keyPEM),
+            ],
+        ]
+        if isNew {
+            _ = try await cluster.create(secret)
+        } else {
+            _ = try await cluster.apply(secret, fieldManager: Names.fieldManager, force: true)
+        }
     }
 
     private static func certificate(in secret: Secret) -> ServingCertificate? {

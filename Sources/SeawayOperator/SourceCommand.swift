@@ -5,6 +5,7 @@ import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 import NIOSSL
+import SeawayAPI
 import Source
 import SourceTransfer
 
@@ -14,7 +15,7 @@ struct SourceCommand: AsyncParsableCommand {
         commandName: "source", abstract: "Sources in build pods.", subcommands: [SourceFetchCommand.self])
 }
 
-/// `seaway source fetch`, the init container of build pods: fetches the sources of a revision and checks every byte.
+/// `seaway source fetch`, the first container of build pods: fetches the sources of a revision and checks every byte.
 struct SourceFetchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fetch", abstract: "Fetch the sources of a revision into a directory and verify them.")
@@ -31,6 +32,8 @@ struct SourceFetchCommand: AsyncParsableCommand {
     var tokenFile: String
     @Option(help: "An existing directory, filled with the sources.")
     var into: String
+    @Option(help: "A directory that gets an empty file 'ready' or 'failed' at the end, for a builder that waits.")
+    var tell: String?
 
     func run() async throws {
         var tls = TLSConfiguration.makeClientConfiguration()
@@ -44,11 +47,18 @@ struct SourceFetchCommand: AsyncParsableCommand {
         do {
             let summary = try await fetch(http)
             print("fetched revision \(revision.prefix(12)): \(summary.files) files, \(summary.size) bytes (\(summary.bytesReceived) received)")
+            try told(Names.sourceReadyFile)
         } catch {
+            try? told(Names.sourceFailedFile)
             try? await http.shutdown()
             throw error
         }
         try await http.shutdown()
+    }
+
+    private func told(_ file: String) throws {
+        guard let tell else { return }
+        try Data().write(to: URL(filePath: tell).appending(path: file))
     }
 
     private func fetch(_ http: HTTPClient) async throws -> SourceFetcher.Summary {

@@ -39,31 +39,68 @@ extension Planner {
             plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built and pushed")
             return true
         }
+        if let pod, build?.state?.terminated == nil, observed.pushedPods.contains(pod.metadata.uid ?? "") {
+            // A hint from the builder's log; the registry's word counts.
+            guard let answer = ask(.image(tag: digest)) else { return false }
+            if answer == .yes {
+                plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built and pushed")
+                return true
+            }
+        }
         if let failure = job.failure, failure.reason == "DeadlineExceeded" {
-            fail(.buildDeadlineExceeded, "the build took longer than \(settings.buildDeadline) s", pod: pod, container: Names.buildContainer)
+            if let known = toldFailure(.imageBuilt), known.reason == .unschedulable {
+                plan.progress.image = .failed(known.reason, known.message)
+                return false
+            }
+            fail(.buildDeadlineExceeded, "the build took longer than \(render.buildDeadline) s", pod: pod, container: Names.buildContainer)
+        } else if job.failure == nil, let next = nextAttempt(after: own) {
+            plan.progress.image = .working(.building, next)
+        } else if let ended = pod?.sourceContainer?.state?.terminated, let code = ended.exitCode, code != 0 {
+            fail(.buildFailed, "the sources could not be fetched for the build", pod: pod, container: Names.sourceContainer)
+            // A source container that was killed told nobody: a builder that waits for it would wait until the deadline.
+            if build?.state?.running != nil, plan.questions.isEmpty {
+                plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? ""))
+            }
         } else if let ended = build?.state?.terminated {
             if ended.reason == "OOMKilled" {
                 fail(.buildOutOfMemory, "the build was killed because it used more memory than allowed", pod: pod, container: Names.buildContainer)
             } else {
-                fail(.buildFailed, "the build ended with exit code \(ended.exitCode ?? -1)", pod: pod, container: Names.buildContainer)
+                fail(
+                    .buildFailed, "the build ended with exit code \(ended.exitCode ?? -1)", pod: pod, container: Names.buildContainer,
+                    exitCode: ended.exitCode)
             }
-        } else if let ended = pod?.initContainerStatus(Names.sourceContainer)?.state?.terminated, let code = ended.exitCode, code != 0 {
-            fail(.buildFailed, "the sources could not be fetched for the build", pod: pod, container: Names.sourceContainer)
         } else if let failure = job.failure {
             plan.progress.image = .failed(.buildFailed, failure.message ?? "the build Job failed")
         } else if let (container, why) = unpullable(pod) {
             plan.progress.image = .failed(
                 .buildFailed, "the build cannot start: the node cannot pull the image of its container '\(container)': \(why)")
+        } else if let pod, let why = pod.unschedulable, let since = pod.unschedulableSince {
+            let waited = observed.now.date.timeIntervalSince(since.date)
+            if waited >= Self.patienceWithScheduler {
+                // A node that turns up still takes it: the Job stays, and its pod's start is seen.
+                plan.progress.image = .failed(.unschedulable, "no node takes the build pod: \(why)")
+            } else {
+                plan.progress.image = .working(.building, "the build pod cannot be scheduled yet: \(why)")
+                plan.requeueAfter = Self.patienceWithScheduler - waited + 0.1
+            }
         } else {
             plan.progress.image = .working(.building, buildProgress(of: pod))
         }
         return false
     }
 
-    private mutating func fail(_ reason: Reason, _ headline: String, pod: Pod?, container: String) {
+    /// Says that the Job is about to try again, when its last pod failed and it may.
+    private func nextAttempt(after pods: [Pod]) -> String? {
+        let retries = spec.build?.retries ?? 0
+        let failed = pods.filter(\.hasFailed).count
+        guard retries > 0, failed > 0, failed <= retries, pods.allSatisfy(\.hasFailed) else { return nil }
+        return "the build failed; trying again (\(failed) of \(retries))"
+    }
+
+    private mutating func fail(_ reason: Reason, _ headline: String, pod: Pod?, container: String, exitCode: Int? = nil) {
         // The log was read when the failure was first seen; a status that tells it is not asked for again.
-        if let known = toldFailure(.imageBuilt), known.reason == reason {
-            plan.progress.image = .failed(reason, known.message)
+        if let known = toldFailure(.imageBuilt), known.reason == reason || (exitCode != nil && BuildFailure.reasons.contains(known.reason)) {
+            plan.progress.image = .failed(known.reason, known.message)
             return
         }
         guard let pod else {
@@ -71,7 +108,10 @@ extension Planner {
             return
         }
         guard let answer = ask(.log(pod: pod.name, container: container, previous: false)) else { return }
-        plan.progress.image = .failed(reason, withLog(headline, answer))
+        var failure = BuildFailure(reason, headline)
+        // The builder itself says best what went wrong.
+        if let exitCode, case .lines(let lines) = answer, !lines.isEmpty { failure = .classify(log: lines, exitCode: exitCode) }
+        plan.progress.image = .failed(failure.reason, withLog(failure.headline, answer))
     }
 
     /// The first container of the build pod whose image cannot be had, and the node's words.
@@ -86,9 +126,8 @@ extension Planner {
 
     private func buildProgress(of pod: Pod?) -> String {
         guard let pod else { return "waiting for the build pod" }
-        if let why = pod.unschedulable { return "the build pod cannot be scheduled: \(why)" }
+        if pod.sourceContainer?.state?.running != nil { return "fetching the sources" }
         if pod.containerStatus(Names.buildContainer)?.state?.running != nil { return "building the image" }
-        if pod.initContainerStatus(Names.sourceContainer)?.state?.running != nil { return "fetching the sources" }
         return "the build pod is starting"
     }
 }
@@ -114,8 +153,9 @@ extension Pod {
         status?.containerStatuses?.first { $0.name == name }
     }
 
-    func initContainerStatus(_ name: String) -> ContainerStatus? {
-        status?.initContainerStatuses?.first { $0.name == name }
+    /// The container that fetches the sources: before the build's, or beside it.
+    var sourceContainer: ContainerStatus? {
+        ((status?.initContainerStatuses ?? []) + (status?.containerStatuses ?? [])).first { $0.name == Names.sourceContainer }
     }
 
     /// Whether none of its containers runs any more.
@@ -124,6 +164,18 @@ extension Pod {
         if status?.phase == "Failed" || status?.phase == "Succeeded" { return true }
         guard let containers = status?.containerStatuses, !containers.isEmpty else { return false }
         return containers.allSatisfy { $0.state?.terminated != nil }
+    }
+
+    /// Whether one of its containers ended with an error, some tenths of a second before its phase says so.
+    var hasFailed: Bool {
+        if status?.phase == "Failed" { return true }
+        return ((status?.initContainerStatuses ?? []) + (status?.containerStatuses ?? [])).contains {
+            $0.state?.terminated?.exitCode.map { $0 != 0 } ?? false
+        }
+    }
+
+    var unschedulableSince: Timestamp? {
+        status?.conditions?[type: "PodScheduled"]?.lastTransitionTime ?? metadata.creationTimestamp
     }
 
     /// The scheduler's words when no node takes this pod.

@@ -67,13 +67,13 @@ extension Planner {
     }
 
     /// Seconds that a cluster which adds nodes by itself gets to do so.
-    private static var patienceWithScheduler: Double { 30 }
+    static var patienceWithScheduler: Double { 30 }
     /// Seconds after which a page that cannot be told from a missing route is taken for the application's own.
     private static var patienceWithRouting: Double { 10 }
 
     /// Seconds since this generation's rollout began, as the status remembers.
     private var secondsSinceRollout: Double {
-        guard let rollout = told?.rollout else { return 0 }
+        guard let rollout = told?.rollout, rollout.finishedAt == nil else { return 0 }
         return observed.now.date.timeIntervalSince(rollout.startedAt.date)
     }
 
@@ -91,7 +91,7 @@ extension Planner {
             case .yes: break
             case .no where secondsSinceRollout > Self.patienceWithRouting: break
             case .unavailable(let why): return waitForURL("\(url) does not answer: \(why)")
-            case .no, .lines: return waitForURL("\(url) is not routed yet")
+            case .no, .lines, .queued: return waitForURL("\(url) is not routed yet")
             }
         }
         plan.progress.deployment = .done(.rolledOut, "revision \(spec.revision.prefix(12)) runs")
@@ -115,13 +115,13 @@ extension Planner {
 
     /// How long to wait until pods that are being deleted can no longer be served; `nil` when there is nothing to wait for.
     ///
-    /// Load balancers hear of an ended endpoint within about two seconds, so pods that ignore SIGTERM do not hold
-    /// the rollout for their whole grace period.
+    /// Nodes hear of an endpoint that leaves within a second, ingress controllers within about two, so pods that drain or that
+    /// ignore SIGTERM do not hold the rollout for their whole grace period.
     private func secondsToWait(for leaving: [Pod]) -> Double? {
-        let limit = 3.0
+        let limit = render.urls.isEmpty ? 1.0 : 2.5
         let waits = leaving.compactMap { pod -> Double? in
             guard let deletion = pod.metadata.deletionTimestamp else { return limit }
-            let grace = Double(settings.terminationGracePeriod)
+            let grace = Double(render.gracePeriod)
             let since = observed.now.date.timeIntervalSince(deletion.date) + grace
             return since >= limit ? nil : limit - since
         }

@@ -19,11 +19,12 @@ struct Planner {
 
     var environment: Environment { observed.environment }
     var spec: EnvironmentSpec { environment.spec }
-    var digest: String { BuildDigest.compute(spec, builderImage: settings.builderImage) }
+    var digest: String { BuildDigest.compute(spec, builderImage: settings.builderImages[settings.builder(of: spec)]) }
     var render: Rendering { Rendering(environment: environment, digest: digest, settings: settings) }
 
     mutating func run() {
         guard environment.metadata.deletionTimestamp == nil else { return delete() }
+        guard !isExpired else { return expire() }
         if !(environment.metadata.finalizers ?? []).contains(Names.finalizer) { plan.actions.append(.addFinalizer) }
         plan.progress.buildDigest = digest
         plan.progress.buildSpan = environment.status?.buildDigest == digest ? environment.status?.build : nil
@@ -31,10 +32,15 @@ struct Planner {
         plan.progress.deployedImage = environment.status?.image
         plan.progress.urls = render.urls
 
+        advance()
+        if !plan.questions.isEmpty { plan.actions = [] }
+        if let rest = secondsToLive { plan.requeueAfter = min(plan.requeueAfter ?? rest, rest) }
+    }
+
+    private mutating func advance() {
         guard ensureSource() else { return }
         guard ensureImage() else { return }
         ensureDeployment()
-        if !plan.questions.isEmpty { plan.actions = [] }
     }
 
     /// The step as the status tells it, when it says for this very build digest that the step is done.
@@ -78,7 +84,7 @@ struct Planner {
             plan.progress.source = .working(.sourceStoreUnavailable, "the object store does not answer: \(why); trying again")
             plan.requeueAfter = 5
             return false
-        case .no, .lines:
+        case .no, .lines, .queued:
             plan.progress.source = .failed(
                 .sourceMissing, "the sources of revision \(spec.revision.prefix(12)) are not in the object store; run seactl env sync again")
             return false
@@ -98,6 +104,11 @@ struct Planner {
         if let job = observed.job, job.isFor(digest: tag, attempt: render.attempt) {
             return follow(job)
         }
+        // Before the registry is asked: while it is down, the failure would be forgotten and the build started again.
+        if let memory = rememberedBuildFailure() {
+            plan.progress.image = memory
+            return false
+        }
         switch ask(.image(tag: tag)) {
         case nil: return false
         case .yes:
@@ -108,7 +119,7 @@ struct Planner {
             plan.progress.image = .working(.registryUnavailable, "the registry does not answer: \(why); trying again")
             plan.requeueAfter = 5
             return false
-        case .no, .lines:
+        case .no, .lines, .queued:
             startBuild()
             return false
         }
@@ -121,8 +132,8 @@ struct Planner {
     }
 
     mutating func startBuild() {
-        if let memory = rememberedBuildFailure() {
-            plan.progress.image = memory
+        if let failure = spec.build?.platform.flatMap(BuildFailure.unsupported(platform:)) {
+            plan.progress.image = .failed(failure.reason, failure.headline)
             return
         }
         if let job = observed.job {
@@ -133,20 +144,47 @@ struct Planner {
             plan.progress.image = .working(.building, "replacing the build of an earlier revision")
             return
         }
+        guard let cache = layerCache() else { return }
         switch ask(.buildSlot) {
         case nil: return
+        case .queued(let place):
+            plan.progress.image = .working(.queued, "waiting for a build slot, place \(place) in the queue")
+            return
         case .no, .lines, .unavailable:
             plan.progress.image = .working(.queued, "waiting for a build slot")
             return
         case .yes: break
         }
-        guard let storage = ask(.defaultStorageClass) else { return }
-        let hasVolume = storage == .yes || observed.cacheClaim != nil
-        if hasVolume, observed.cacheClaim == nil {
-            plan.actions.append(.apply(render.cacheClaim, type: .persistentVolumeClaims, creates: true))
+        if cache == .volume {
+            if observed.cacheClaim == nil { plan.actions.append(.apply(render.cacheClaim, type: .persistentVolumeClaims, creates: true)) }
+        } else if let claim = observed.cacheClaim, claim.metadata.deletionTimestamp == nil {
+            // Nobody will read these layers again.
+            plan.actions.append(.delete(.persistentVolumeClaims, name: claim.name, uid: claim.metadata.uid ?? ""))
         }
-        plan.actions.append(.apply(render.buildJob(cacheOnVolume: hasVolume), type: .jobs, creates: true))
+        plan.actions.append(.apply(render.buildJob(cache: cache), type: .jobs, creates: true))
         plan.progress.image = .working(.building, "starting the build")
+    }
+
+    /// Where the next build keeps its layers; `nil` when that cannot be said yet, and the progress says why.
+    private mutating func layerCache() -> LayerCache? {
+        let wanted = spec.build?.cache.flatMap { LayerCache(rawValue: $0.type) }
+        if let wanted, wanted != .volume { return wanted }
+        if let claim = observed.cacheClaim {
+            guard claim.metadata.deletionTimestamp != nil else { return .volume }
+            // Its end wakes us; a new one of its name cannot be made before.
+            plan.progress.image = .working(.building, "waiting for the volume of an earlier build to go")
+            return nil
+        }
+        if wanted == .volume { return .volume }
+        switch ask(.defaultStorageClass) {
+        case nil: return nil
+        case .yes: return .volume
+        case .no, .lines, .queued: return .registry
+        case .unavailable(let why):
+            plan.progress.image = .working(.retrying, "the cluster does not say whether it makes volumes: \(why); trying again")
+            plan.requeueAfter = 5
+            return nil
+        }
     }
 
     /// A failure of this very build whose Job is gone by now (deleted by hand, or by a time-to-live).
@@ -156,6 +194,25 @@ struct Planner {
     }
 
     // MARK: Deletion
+
+    /// Seconds until a temporary Environment ends; `nil` for one that stays.
+    private var secondsToLive: Double? {
+        guard let ttl = spec.ttlSeconds else { return nil }
+        let synced = environment.metadata.annotations?[Names.syncedAtAnnotation].flatMap { Timestamp($0) } ?? environment.metadata.creationTimestamp
+        guard let synced else { return nil }
+        return synced.date.addingTimeInterval(Double(ttl)).timeIntervalSince(observed.now.date)
+    }
+
+    private var isExpired: Bool { secondsToLive.map { $0 <= 0 } ?? false }
+
+    /// A temporary Environment that nobody synced for its time to live. Its deletion wakes us, and the finalizer does the rest.
+    private mutating func expire() {
+        plan.progress.isDeleting = true
+        plan.progress.deployedImage = environment.status?.image
+        plan.progress.buildDigest = environment.status?.buildDigest
+        plan.progress.deployment = .working(.expired, "it is temporary, and its last sync is \(spec.ttlSeconds ?? 0) s ago")
+        plan.actions = [.deleteEnvironment]
+    }
 
     mutating func delete() {
         plan.progress.isDeleting = true
@@ -179,6 +236,9 @@ struct Planner {
             plan.requeueAfter = 1
             return
         }
-        plan.actions += [.removeSources, .removeImages, .removeFinalizer]
+        plan.actions += [.removeSources, .removeImages]
+        // Before the finalizer goes: nothing would remember it afterwards.
+        if isExpired { plan.actions.append(.removeNamespace) }
+        plan.actions.append(.removeFinalizer)
     }
 }

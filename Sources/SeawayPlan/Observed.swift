@@ -8,6 +8,8 @@ public struct Observed: Sendable {
     public var job: Job?
     /// Pods of the build Job.
     public var buildPods: [Pod] = []
+    /// uids of build pods whose builder has said that the image is pushed.
+    public var pushedPods: Set<String> = []
     public var deployment: Deployment?
     /// Pods of the application, of every revision.
     public var pods: [Pod] = []
@@ -31,7 +33,7 @@ public enum Question: Hashable, Sendable {
     case image(tag: String)
     /// Whether another build may start now.
     case buildSlot
-    /// Whether the cluster provisions volumes by itself.
+    /// Whether the cluster makes volumes without being told a class.
     case defaultStorageClass
     /// The last lines that a container wrote.
     case log(pod: String, container: String, previous: Bool)
@@ -45,6 +47,8 @@ public enum Answer: Hashable, Sendable {
     case yes
     case no
     case lines([String])
+    /// Not yet: so many are served before it, itself included.
+    case queued(place: Int)
     /// The look-up failed; the text is fit for a status.
     case unavailable(String)
 }

@@ -1,3 +1,16 @@
+import SeawayAPI
+
+/// What holds where neither the manifest nor the operator's options say otherwise. The resource's schema has no defaults of its own.
+public enum OperatorDefaults {
+    public static let cacheSize = "10Gi"
+    /// Seconds.
+    public static let buildDeadline = 1800
+    /// Seconds.
+    public static let progressDeadline = 300
+    /// Seconds.
+    public static let terminationGracePeriod = 10
+}
+
 /// How an operator was started: everything a plan may depend on besides the cluster's state.
 public struct OperatorSettings: Sendable, Equatable {
     /// Address of the registry as build pods and the operator reach it: `host:port`.
@@ -6,8 +19,10 @@ public struct OperatorSettings: Sendable, Equatable {
     public var registryPull: String
     /// Whether the registry speaks plain HTTP.
     public var registryInsecure: Bool
-    /// Image of the default builder.
-    public var builderImage: String
+    /// Images of the builders.
+    public var builderImages: BuilderImages
+    /// The builder of manifests that name none.
+    public var builder = Builder.buildah
     /// Seaway's own image, for the init container of build pods.
     public var seawayImage: String
     /// Where build pods reach the source API.
@@ -23,13 +38,37 @@ public struct OperatorSettings: Sendable, Equatable {
     /// `host:port` of the ingress controller as pods reach it; with it a URL is checked before it is called ready.
     public var ingressAddress: String?
     /// Size of the volume that keeps the layer cache.
-    public var cacheSize: String = "10Gi"
+    public var cacheSize = OperatorDefaults.cacheSize
     /// Seconds after which a build is ended.
-    public var buildDeadline: Int = 1800
+    public var buildDeadline = OperatorDefaults.buildDeadline
     /// Seconds after which a rollout that makes no progress has failed.
-    public var progressDeadline: Int = 300
-    /// Seconds that a pod gets to stop.
-    public var terminationGracePeriod: Int = 10
+    public var progressDeadline = OperatorDefaults.progressDeadline
+    /// Seconds that an application gets to stop once it was asked to.
+    public var terminationGracePeriod = OperatorDefaults.terminationGracePeriod
+    /// How a pod that leaves goes on serving until proxies have heard of it; `nil` stops applications at once.
+    public var drain: Drain?
+
+    /// What keeps a container from being stopped for a while, whatever is in its image.
+    public struct Drain: Sendable, Equatable {
+        public enum Method: Sendable, Equatable {
+            /// The `sleep` action of Kubernetes 1.30 and later (KEP-3960).
+            case sleep
+            /// A request that the node sends to the operator, which answers it after these seconds. It works on every version.
+            case request(host: String, port: Int)
+        }
+
+        public var seconds: Int
+        public var method: Method
+
+        public init(seconds: Int, method: Method) {
+            self.seconds = seconds
+            self.method = method
+        }
+    }
+
+    func builder(of spec: EnvironmentSpec) -> Builder {
+        spec.build?.builder.flatMap(Builder.init(rawValue:)) ?? builder
+    }
 
     public init(
         registry: String, registryPull: String, registryInsecure: Bool, builderImage: String, seawayImage: String, endpoint: String,
@@ -39,7 +78,7 @@ public struct OperatorSettings: Sendable, Equatable {
         self.registry = registry
         self.registryPull = registryPull
         self.registryInsecure = registryInsecure
-        self.builderImage = builderImage
+        self.builderImages = BuilderImages(buildah: builderImage)
         self.seawayImage = seawayImage
         self.endpoint = endpoint
         self.certificateAuthority = certificateAuthority

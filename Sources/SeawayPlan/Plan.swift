@@ -24,6 +24,10 @@ public enum Action: Sendable, Equatable {
     case delete(ResourceType, name: String, uid: String)
     case removeSources
     case removeImages
+    /// Asks for the deletion of the Environment itself.
+    case deleteEnvironment
+    /// Deletes the namespace if `seactl` made it and nothing but this Environment is left in it.
+    case removeNamespace
 }
 
 /// How far an Environment has come, step by step; the status is derived from it.

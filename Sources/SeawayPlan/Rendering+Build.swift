@@ -1,13 +1,15 @@
 import KubernetesModel
 import SeawayAPI
 
-// The build Job. A Dockerfile is foreign code, so the pod holds no credentials that outlive or exceed the build: the init
-// container alone sees a token, which the source API accepts for this namespace only.
+// The build Job. A Dockerfile is foreign code, so the pod holds no credentials that outlive or exceed the build: the
+// container that fetches the sources alone sees a token, which the source API accepts for this namespace only.
 extension Rendering {
     private var build: EnvironmentSpec.Build { spec.build ?? EnvironmentSpec.Build() }
-    private static var context: String { "/workspace" }
-    private static var layers: String { "/var/lib/containers" }
     private static var tokens: String { "/var/run/secrets/seaway" }
+
+    var builder: Builder { settings.builder(of: spec) }
+    private var tree: String { BuilderPreset.tree(builder) }
+    var buildDeadline: Int { build.deadlineSeconds ?? settings.buildDeadline }
 
     /// Keeps the layers of earlier builds.
     var cacheClaim: JSONValue {
@@ -15,16 +17,21 @@ extension Rendering {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": metadata(Names.buildCache(of: name)),
-            "spec": ["accessModes": ["ReadWriteOnce"], "resources": ["requests": ["storage": .string(settings.cacheSize)]]],
+            "spec": [
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": (build.cache?.storageClassName).json,
+                "resources": ["requests": ["storage": .string(build.cache?.size?.description ?? settings.cacheSize)]],
+            ],
         ])
     }
 
-    func buildJob(cacheOnVolume: Bool) -> JSONValue {
+    func buildJob(cache: LayerCache) -> JSONValue {
+        let preset = BuilderPreset.make(builder, inputs(cache))
         let labels: JSONValue = [
             Names.buildLabel: .string(name), Names.applicationLabel: .string(name), Names.managedByLabel: .string(Names.managedByValue),
             Names.digestLabel: .string(digestLabel),
         ]
-        return [
+        let job: JSONValue = [
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": metadata(
@@ -34,21 +41,34 @@ extension Rendering {
                     Names.revisionAnnotation: .string(spec.revision),
                 ]),
             "spec": [
-                // A build that failed fails again; the developer decides about the next try.
-                "backoffLimit": 0,
-                "activeDeadlineSeconds": .int(settings.buildDeadline),
+                // A build that failed fails again, as a rule; the developer decides about the next try.
+                "backoffLimit": .int(build.retries ?? 0),
+                "activeDeadlineSeconds": .int(buildDeadline),
                 "template": [
-                    "metadata": ["labels": labels],
+                    "metadata": [
+                        "labels": labels,
+                        // The field that replaced this annotation in Kubernetes 1.30 is refused by older API servers; newer ones fill it in.
+                        "annotations": preset.mounts
+                            ? ["container.apparmor.security.beta.kubernetes.io/\(Names.buildContainer)": "unconfined"] : .null,
+                    ],
                     "spec": [
                         "restartPolicy": "Never",
                         "automountServiceAccountToken": false,
+                        "serviceAccountName": build.serviceAccountName.json,
                         "enableServiceLinks": false,
                         "terminationGracePeriodSeconds": 2,
-                        "initContainers": [sourceContainer],
-                        "containers": [buildContainer(layersInRegistry: !cacheOnVolume)],
+                        "securityContext": preset.podSecurityContext,
+                        "nodeSelector": build.nodeSelector.map(\.json) ?? .null,
+                        "tolerations": build.tolerations.json,
+                        // A container that waits for nobody runs after the sources are there; one that waits starts beside them,
+                        // which saves the second that a node may take to see that an init container has ended.
+                        "initContainers": isBeside(preset) ? .null : [sourceContainer(handsOver: false)],
+                        "containers": isBeside(preset)
+                            ? [sourceContainer(handsOver: true), buildContainer(preset)] : [buildContainer(preset)],
                         "volumes": [
                             ["name": "context", "emptyDir": [:]],
-                            cacheOnVolume
+                            ["name": "handover", "emptyDir": [:]],
+                            cache == .volume
                                 ? ["name": "layers", "persistentVolumeClaim": ["claimName": .string(Names.buildCache(of: name))]]
                                 : ["name": "layers", "emptyDir": [:]],
                             [
@@ -64,78 +84,76 @@ extension Rendering {
                 ],
             ],
         ]
+        return job.droppingNulls
     }
 
-    private var sourceContainer: JSONValue {
-        [
+    private func inputs(_ cache: LayerCache) -> BuildInputs {
+        BuildInputs(
+            tree: tree, dockerfile: build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile, context: build.context ?? "",
+            target: build.target, platform: build.platform,
+            arguments: (build.buildArgs ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, image: pushImage,
+            registry: settings.registry, isInsecure: settings.registryInsecure, cache: cache,
+            cacheRepository: "\(settings.registry)/\(repository)/cache")
+    }
+
+    private func isBeside(_ preset: BuilderPreset) -> Bool { preset.waitsForSource && build.command == nil }
+
+    private func sourceContainer(handsOver: Bool) -> JSONValue {
+        let handover = handsOver ? ["--tell=\(BuilderPreset.handover)"] : []
+        return [
             "name": .string(Names.sourceContainer),
             "image": .string(settings.seawayImage),
             "imagePullPolicy": "IfNotPresent",
             "args": .array(
-                [
+                ([
                     "source", "fetch", "--endpoint=\(settings.endpoint)", "--namespace=\(namespace)", "--environment=\(name)",
-                    "--revision=\(spec.revision)", "--token-file=\(Self.tokens)/token", "--into=\(Self.context)",
-                ].map(JSONValue.string)),
+                    "--revision=\(spec.revision)", "--token-file=\(Self.tokens)/token", "--into=\(tree)",
+                ] + handover).map(JSONValue.string)),
             "env": [["name": "SEAWAY_CA", "value": .string(settings.certificateAuthority)]],
             "securityContext": [
                 "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true, "runAsUser": 65532,
                 "capabilities": ["drop": ["ALL"]],
             ],
             "volumeMounts": [
-                ["name": "context", "mountPath": .string(Self.context)],
+                ["name": "context", "mountPath": .string(tree)],
+                ["name": "handover", "mountPath": .string(BuilderPreset.handover)],
                 ["name": "token", "mountPath": .string(Self.tokens), "readOnly": true],
             ],
         ]
     }
 
-    private func buildContainer(layersInRegistry: Bool) -> JSONValue {
+    private func buildContainer(_ preset: BuilderPreset) -> JSONValue {
         [
             "name": .string(Names.buildContainer),
-            "image": .string(build.image ?? settings.builderImage),
+            "image": .string(build.image ?? settings.builderImages[builder]),
             "imagePullPolicy": "IfNotPresent",
-            "command": .array((build.command ?? ["/bin/sh", "-ec", Self.script, "build"]).map(JSONValue.string)),
-            "args": .array((build.args ?? buildArguments(layersInRegistry: layersInRegistry)).map(JSONValue.string)),
-            "workingDir": .string(Self.context),
-            "env": [
-                ["name": "BUILDAH_ISOLATION", "value": "chroot"],
-                ["name": "SEAWAY_IMAGE", "value": .string(pushImage)],
-                ["name": "SEAWAY_REGISTRY", "value": .string(settings.registry)],
-                ["name": "SEAWAY_REGISTRY_INSECURE", "value": .string(String(settings.registryInsecure))],
-                ["name": "SEAWAY_CONTEXT", "value": .string(Self.context)],
-                ["name": "SEAWAY_DOCKERFILE", "value": .string(build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile)],
-            ],
-            // The least that unprivileged buildah works with: it makes a user namespace of its own.
-            "securityContext": [
-                "runAsUser": 0, "allowPrivilegeEscalation": false,
-                "capabilities": ["drop": ["ALL"], "add": ["SETUID", "SETGID", "SETFCAP"]],
-                "seccompProfile": ["type": "Unconfined"],
-            ],
+            "command": .array((build.command ?? preset.command).map(JSONValue.string)),
+            "args": .array((build.args ?? preset.arguments).map(JSONValue.string)),
+            "workingDir": .string(tree),
+            "env": .array(environment(preset)),
+            "envFrom": build.envFrom.json,
+            "resources": build.resources ?? .null,
+            "securityContext": build.securityContext ?? preset.securityContext,
             "volumeMounts": [
-                ["name": "context", "mountPath": .string(Self.context)],
-                ["name": "layers", "mountPath": .string(Self.layers)],
+                ["name": "context", "mountPath": .string(tree)],
+                ["name": "handover", "mountPath": .string(BuilderPreset.handover), "readOnly": true],
+                ["name": "layers", "mountPath": .string(preset.layers)],
             ],
         ]
     }
 
-    /// Build, then push. What the manifest gives arrives as arguments, never as shell text.
-    private static let script = """
-        if [ "$SEAWAY_REGISTRY_INSECURE" = true ]; then
-          mkdir -p /etc/containers/registries.conf.d
-          printf '[[registry]]\\nlocation = "%s"\\ninsecure = true\\n' "$SEAWAY_REGISTRY" > /etc/containers/registries.conf.d/seaway.conf
-        fi
-        buildah --storage-driver overlay build "$@" --tag localhost/build "$SEAWAY_CONTEXT"
-        buildah --storage-driver overlay push --quiet localhost/build "docker://$SEAWAY_IMAGE"
-        """
-
-    private func buildArguments(layersInRegistry: Bool) -> [String] {
-        var arguments = ["--layers", "--file=\(Self.context)/\(build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile)"]
-        if let target = build.target { arguments.append("--target=\(target)") }
-        if let platform = build.platform { arguments.append("--platform=\(platform)") }
-        for (name, value) in (build.buildArgs ?? [:]).sorted(by: { $0.key < $1.key }) { arguments.append("--build-arg=\(name)=\(value)") }
-        if layersInRegistry {
-            let cache = "\(settings.registry)/\(repository)/cache"
-            arguments += ["--cache-from=\(cache)", "--cache-to=\(cache)"]
-        }
-        return arguments
+    /// The builder's variables, then the manifest's; of two with one name the manifest's stands, since a list with both is refused.
+    private func environment(_ preset: BuilderPreset) -> [JSONValue] {
+        let given = build.env ?? []
+        let names = Set(given.compactMap { $0["name"]?.stringValue })
+        let own: [(name: String, value: String)] =
+            preset.environment + [
+                ("SEAWAY_IMAGE", pushImage),
+                ("SEAWAY_REGISTRY", settings.registry),
+                ("SEAWAY_REGISTRY_INSECURE", String(settings.registryInsecure)),
+                ("SEAWAY_CONTEXT", inputs(.none).contextPath),
+                ("SEAWAY_DOCKERFILE", build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile),
+            ]
+        return own.filter { !names.contains($0.name) }.map { ["name": .string($0.name), "value": .string($0.value)] } + given
     }
 }

@@ -4,14 +4,7 @@ import SeawayAPI
 // Deployment, Service and Ingress.
 extension Rendering {
     var deployment: JSONValue {
-        let selector: JSONValue = [Names.environmentLabel: .string(name)]
-        let podLabels: JSONValue = [
-            Names.environmentLabel: .string(name),
-            Names.applicationLabel: .string(name),
-            Names.managedByLabel: .string(Names.managedByValue),
-            Names.digestLabel: .string(digestLabel),
-        ]
-        return sealed([
+        sealed([
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": metadata(
@@ -24,19 +17,71 @@ extension Rendering {
                 "revisionHistoryLimit": 2,
                 // The earlier revision serves until the new one is ready.
                 "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxSurge": 1, "maxUnavailable": 0]],
-                "selector": ["matchLabels": selector],
-                "template": [
-                    // Another attempt at a failed revision starts its pods anew: what they lacked may be there by now.
-                    "metadata": ["labels": podLabels, "annotations": attempt == 0 ? .null : [Names.attemptAnnotation: .string(String(attempt))]],
-                    "spec": [
-                        // Legacy variables of every Service in the namespace would shadow the application's own.
-                        "enableServiceLinks": false,
-                        "terminationGracePeriodSeconds": .int(settings.terminationGracePeriod),
-                        "containers": [container],
-                    ],
-                ],
+                "selector": ["matchLabels": [Names.environmentLabel: .string(name)]],
+                "template": template,
             ],
         ])
+    }
+
+    /// Tells the pods of this very template from all others, which the build digest does not: variables are no part of it.
+    var templateHash: String { String(sha256Hex(unlabelledTemplate.encoded()).prefix(16)) }
+
+    private var template: JSONValue {
+        var template = unlabelledTemplate
+        template["metadata"]?["labels"]?[Names.templateLabel] = .string(templateHash)
+        return template
+    }
+
+    private var unlabelledTemplate: JSONValue {
+        let annotations: JSONValue = [
+            // Another attempt at a failed revision starts its pods anew: what they lacked may be there by now.
+            Names.attemptAnnotation: attempt == 0 ? .null : .string(String(attempt)),
+            // Variables are read from a Secret when a container starts, so changed content needs new pods.
+            Names.secretsAnnotation: secretVersions.map(JSONValue.string) ?? .null,
+        ]
+        let template: JSONValue = [
+            "metadata": [
+                "labels": [
+                    Names.environmentLabel: .string(name), Names.applicationLabel: .string(name),
+                    Names.managedByLabel: .string(Names.managedByValue), Names.digestLabel: .string(digestLabel),
+                ],
+                "annotations": annotations.droppingNulls == [:] ? .null : annotations,
+            ],
+            "spec": [
+                // Legacy variables of every Service in the namespace would shadow the application's own.
+                "enableServiceLinks": false,
+                "terminationGracePeriodSeconds": .int(gracePeriod),
+                "containers": [container],
+            ],
+        ]
+        return template.droppingNulls
+    }
+
+    private var secretVersions: String? {
+        guard let secrets = spec.secrets, !secrets.isEmpty else { return nil }
+        return secrets.sorted { $0.name < $1.name }.map { "\($0.name)=\($0.version)" }.joined(separator: ",")
+    }
+
+    /// Seconds from the deletion of a pod until it is killed; draining counts.
+    var gracePeriod: Int { settings.terminationGracePeriod + (drain?.seconds ?? 0) }
+
+    /// Only what is reached through a Service has to be left by its proxies first; a manifest's own hook stands.
+    private var drain: OperatorSettings.Drain? {
+        wantsService && spec.network?.service?.type != "ExternalName" && spec.lifecycle?["preStop"] == nil ? settings.drain : nil
+    }
+
+    /// When a pod is deleted its container is stopped and its endpoint removed at the same moment, so without a pause requests
+    /// reach an application that has ended already. The pause needs nothing in the image, which may have no shell.
+    private var lifecycle: JSONValue {
+        guard let drain else { return spec.lifecycle ?? .null }
+        var lifecycle = spec.lifecycle ?? [:]
+        switch drain.method {
+        case .sleep: lifecycle["preStop"] = ["sleep": ["seconds": .int(drain.seconds)]]
+        case .request(let host, let port):
+            // No leading slash: kubelets before 1.25 put one before the path themselves.
+            lifecycle["preStop"] = ["httpGet": ["host": .string(host), "port": .int(port), "path": .string("drain/\(drain.seconds)")]]
+        }
+        return lifecycle
     }
 
     private var container: JSONValue {
@@ -52,10 +97,10 @@ extension Rendering {
             "envFrom": (spec.vars?.envFrom).json,
             "ports": containerPorts.isEmpty ? .null : .array(containerPorts),
             "resources": resources,
-            "livenessProbe": spec.livenessProbe ?? .null,
-            "readinessProbe": spec.readinessProbe ?? defaultReadinessProbe,
-            "startupProbe": spec.startupProbe ?? .null,
-            "lifecycle": spec.lifecycle ?? .null,
+            "livenessProbe": (spec.livenessProbe ?? .null).owningDefaults,
+            "readinessProbe": (spec.readinessProbe ?? defaultReadinessProbe).owningDefaults,
+            "startupProbe": (spec.startupProbe ?? .null).owningDefaults,
+            "lifecycle": lifecycle.owningDefaults,
             "securityContext": spec.securityContext ?? .null,
         ]
     }
@@ -166,5 +211,26 @@ extension Rendering {
         let secure = !(spec.network?.ingress?.tls ?? []).isEmpty
         let port = settings.ingressPort.map { $0 == (secure ? 443 : 80) ? "" : ":\($0)" } ?? ""
         return ["\(secure ? "https" : "http")://\(host)\(port)/"]
+    }
+}
+
+extension JSONValue {
+    /// With what the API server would fill into each `httpGet` of a probe or hook.
+    ///
+    /// Server-side apply removes only what we own: a default that the server wrote would stay behind when a manifest goes from `httpGet`
+    /// to another handler, and two handlers are refused.
+    fileprivate var owningDefaults: JSONValue {
+        guard case .object(let members) = self else { return self }
+        var result: [String: JSONValue] = [:]
+        for (name, member) in members {
+            var member = member.owningDefaults
+            if name == "httpGet", case .object(var request) = member {
+                if request["scheme"] == nil { request["scheme"] = "HTTP" }
+                if request["path"] == nil { request["path"] = "/" }
+                member = .object(request)
+            }
+            result[name] = member
+        }
+        return .object(result)
     }
 }

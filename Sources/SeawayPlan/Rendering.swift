@@ -22,8 +22,7 @@ struct Rendering {
 
     /// Whether a pod of the application is one that this rendering's Deployment makes.
     func isCurrent(_ pod: Pod) -> Bool {
-        pod.metadata.labels?[Names.digestLabel] == digestLabel
-            && Int(pod.metadata.annotations?[Names.attemptAnnotation] ?? "0") == attempt
+        pod.metadata.labels?[Names.templateLabel] == templateHash
     }
 
     /// Metadata of an owned object.

@@ -103,8 +103,10 @@ struct StatusWriter {
     private var rollout: EnvironmentStatus.Span? {
         let isSame = previous?.buildDigest == progress.buildDigest && previous?.observedGeneration == generation
         guard progress.image.isDone else { return isSame ? previous?.rollout : nil }
-        let started = isSame ? previous?.rollout?.startedAt ?? now : now
-        let finished = isSame ? previous?.rollout?.finishedAt : nil
+        // One that had finished and goes on (somebody changed the pods, or another operator renders them otherwise) is a new one.
+        let isNew = !isSame || previous?.rollout?.finishedAt != nil && !progress.rolloutFinished
+        let started = isNew ? now : previous?.rollout?.startedAt ?? now
+        let finished = isNew ? nil : previous?.rollout?.finishedAt
         return .init(startedAt: started, finishedAt: progress.rolloutFinished ? finished ?? now : nil)
     }
 }

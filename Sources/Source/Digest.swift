@@ -72,21 +72,28 @@ public struct Digest: Sendable, Hashable {
         return result
     }
 
-    /// The 64 lower-case hex digits, as ASCII.
-    var hexBytes: [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(2 * Digest.byteCount)
-        for word in [words.0, words.1, words.2, words.3] {
-            for shift in stride(from: 60, through: 0, by: -4) {
-                let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
-                result.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
+    /// Appends the 64 lower-case hex digits, as ASCII.
+    func appendHex(to result: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * Digest.byteCount) { digits in
+            var position = 0
+            for word in [words.0, words.1, words.2, words.3] {
+                for shift in stride(from: 60, through: 0, by: -4) {
+                    let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
+                    digits[position] = nibble &+ (nibble < 10 ? 0x30 : 0x57)
+                    position += 1
+                }
             }
+            result.append(contentsOf: digits)
         }
-        return result
     }
 
     /// The 64 lower-case hex digits.
-    public var hex: String { String(decoding: hexBytes, as: UTF8.self) }
+    public var hex: String {
+        var result: [UInt8] = []
+        result.reserveCapacity(2 * Digest.byteCount)
+        appendHex(to: &result)
+        return String(decoding: result, as: UTF8.self)
+    }
 
     /// The digest of no bytes at all.
     public static let ofNothing = Digest(hashing: [UInt8]())

@@ -47,6 +47,16 @@ public struct Selection: Sendable {
         alwaysEntered = entered
     }
 
+    /// Why a pattern is not understood; `nil` when it is.
+    public static func problem(of pattern: String) -> String? {
+        do {
+            _ = try PatternProgram(try PatternParser.parse(pattern))
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
     private static func compile(_ pattern: String, of list: String) throws -> PatternProgram {
         do {
             return try PatternProgram(try PatternParser.parse(pattern))
@@ -62,45 +72,65 @@ public struct Selection: Sendable {
     public func takes(_ path: String) -> Bool {
         var matcher = SelectionMatcher(self)
         var parent = ""
-        for segment in path.split(separator: "/").dropLast() {
-            parent += parent.isEmpty ? "\(segment)" : "/\(segment)"
-            if !matcher.enters(parent, name: String(segment)) { return false }
+        let segments = path.split(separator: "/").map(String.init)
+        for segment in segments.dropLast() {
+            matcher.begin(in: parent)
+            parent += parent.isEmpty ? segment : "/\(segment)"
+            if !matcher.enters(parent, name: segment) { return false }
         }
-        return matcher.takes(path, name: String(path.split(separator: "/").last ?? ""))
+        matcher.begin(in: parent)
+        return matcher.takes(path, name: segments.last ?? "")
     }
 }
 
-/// Applies a `Selection` to many paths. Not shared between threads.
+/// Applies a `Selection` to the paths of one directory after the other. Not shared between threads.
 struct SelectionMatcher {
     private let selection: Selection
+    private let always: [String]
+    /// Whether an excluded segment begins with a byte: most names are told apart by their first one.
+    private let startsExcluded: [Bool]
     private var include: [PatternMatcher]
     private var exclude: [PatternMatcher]
     private var ignore: [(matcher: PatternMatcher, takesBack: Bool)]
 
     init(_ selection: Selection) {
         self.selection = selection
+        always = selection.always.map(\.text)
+        var starts = [Bool](repeating: false, count: 256)
+        for segment in selection.excludedSegments {
+            if let byte = segment.utf8.first { starts[Int(byte)] = true }
+        }
+        startsExcluded = starts
         include = selection.include.map(PatternMatcher.init)
         exclude = selection.exclude.map(PatternMatcher.init)
         ignore = selection.ignore.rules.map { (PatternMatcher($0.program), $0.takesBack) }
     }
 
-    /// Whether a path is taken, given that its parent directory was entered.
+    /// Begins with the entries of a directory. What the patterns make of its path is found out once for all of them.
+    mutating func begin(in directory: String) {
+        let prefix = directory.isEmpty ? "" : directory + "/"
+        for index in include.indices { include[index].begin(prefix) }
+        for index in exclude.indices { exclude[index].begin(prefix) }
+        for index in ignore.indices { ignore[index].matcher.begin(prefix) }
+    }
+
+    /// Whether an entry is taken, given that its directory was entered.
     mutating func takes(_ path: String, name: String) -> Bool {
-        if selection.always.contains(BytePath(path)) { return true }
-        if selection.excludedSegments.contains(name) { return false }
-        for index in ignore.indices.reversed() where ignore[index].matcher.matches(path) {
+        if always.contains(where: { $0.utf8.count == path.utf8.count && $0.utf8.elementsEqual(path.utf8) }) { return true }
+        if isExcluded(name) { return false }
+        for index in ignore.indices.reversed() where ignore[index].matcher.matches(name) {
             if ignore[index].takesBack { break }
             return false
         }
-        return (include.isEmpty || include.indices.contains { include[$0].matches(path) })
-            && !exclude.indices.contains { exclude[$0].matches(path) }
+        return (include.isEmpty || include.indices.contains { include[$0].matches(name) })
+            && !exclude.indices.contains { exclude[$0].matches(name) }
     }
 
     /// Whether anything in a directory may be taken; if not, it is never read.
     mutating func enters(_ path: String, name: String) -> Bool {
-        if selection.alwaysEntered.contains(BytePath(path)) { return true }
-        if selection.excludedSegments.contains(name) { return false }
-        let prefix = path + "/"
+        if !selection.alwaysEntered.isEmpty, selection.alwaysEntered.contains(BytePath(path)) { return true }
+        if isExcluded(name) { return false }
+        let prefix = name + "/"
         for index in ignore.indices.reversed() {
             let found = ignore[index].matcher.searchPrefix(prefix)
             if ignore[index].takesBack ? found.possible : found.certain {
@@ -110,5 +140,10 @@ struct SelectionMatcher {
         }
         return (include.isEmpty || include.indices.contains { include[$0].searchPrefix(prefix).possible })
             && !exclude.indices.contains { exclude[$0].searchPrefix(prefix).certain }
+    }
+
+    private func isExcluded(_ name: String) -> Bool {
+        guard let first = name.utf8.first, startsExcluded[Int(first)] else { return false }
+        return selection.excludedSegments.contains(name)
     }
 }

@@ -49,4 +49,17 @@ extension SourceError {
         }
         return result + "'"
     }
+
+    /// A name that is not UTF-8 as it is shown: every byte outside of ASCII as `\xNN`, so that `printf` brings it back.
+    package static func quote(bytes: some Sequence<UInt8>) -> String {
+        var result = ""
+        for byte in bytes {
+            if byte < 0x80 {
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                result += "\\x" + String(byte, radix: 16)
+            }
+        }
+        return quote(result)
+    }
 }

@@ -79,6 +79,13 @@ final class ChunkIndexCache: Sendable {
         }
     }
 
+    func replace(_ environment: ObjectName, _ index: ChunkIndex) {
+        state.withLock { state in
+            state.clock += 1
+            state.indexes[environment] = (index, state.clock)
+        }
+    }
+
     func remove(_ environment: ObjectName) {
         state.withLock { state in _ = state.indexes.removeValue(forKey: environment) }
     }

@@ -13,6 +13,9 @@ final class Permits: Sendable {
 
     init(_ count: Int) { state = Mutex(State(free: count)) }
 
+    /// Whether somebody waits for a permit.
+    var isContended: Bool { state.withLock { !$0.waiting.isEmpty } }
+
     /// - Throws: `CancellationError` when cancelled while waiting; what `body` throws.
     func withPermit<Result>(_ body: () async throws -> Result) async throws -> Result {
         guard await take() else { throw CancellationError() }

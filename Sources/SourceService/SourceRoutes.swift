@@ -19,10 +19,13 @@ public typealias SourceAuthenticator = @Sendable (_ token: String) async throws 
 /// - Parameters:
 ///   - store: Where sources are kept.
 ///   - authenticate: Tells whose token it is. The namespace that it returns is the only one that a request may touch.
-public func sourceRoutes(store: SourceStore, authenticate: @escaping SourceAuthenticator) -> Router<BasicRequestContext> {
+///   - patience: How slowly bodies may arrive.
+public func sourceRoutes(
+    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience()
+) -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
     router.add(middleware: StatusErrors())
-    SourceController(store: store, authenticate: authenticate).addRoutes(to: router)
+    SourceController(store: store, authenticate: authenticate, patience: patience).addRoutes(to: router)
     return router
 }
 
@@ -36,10 +39,13 @@ struct SourceController: Sendable {
 
     let store: SourceStore
     let authenticate: SourceAuthenticator
+    let patience: BodyPatience
     private let permits = Permits(bodiesAtOnce)
+    private let tokens = TokenCache()
 
-    init(store: SourceStore, authenticate: @escaping SourceAuthenticator) {
+    init(store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience) {
         self.store = store
+        self.patience = patience
         self.authenticate = authenticate
     }
 
@@ -131,7 +137,7 @@ struct SourceController: Sendable {
         }
         let namespace: String?
         do {
-            namespace = try await authenticate(token)
+            namespace = try await tokens.namespace(of: token, authenticate)
         } catch let error as CancellationError {
             throw error
         } catch {
@@ -163,13 +169,7 @@ struct SourceController: Sendable {
     }
 
     private func collect(_ request: Request, upTo limit: Int) async throws -> [UInt8] {
-        let tooLarge = SourceStoreError(.tooLarge, "The body is larger than \(limit) bytes.")
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
-        do {
-            return Array(buffer: try await request.body.collect(upTo: limit))
-        } catch is NIOTooManyBytesError {
-            throw tooLarge
-        }
+        try await BodyReader(patience: patience, isContended: { permits.isContended }).collect(request, upTo: limit)
     }
 
     private func notStored(_ what: String, _ digest: Digest) -> SourceStoreError {

@@ -14,6 +14,8 @@ public struct SourceServer: Service {
         /// The serving certificate and those between it and its root.
         public var certificateChainPEM: String
         public var privateKeyPEM: String
+        /// How slowly bodies may arrive.
+        public var patience = BodyPatience()
 
         public init(host: String = "0.0.0.0", port: Int = 8443, certificateChainPEM: String, privateKeyPEM: String) {
             self.host = host
@@ -68,7 +70,7 @@ public struct SourceServer: Service {
     }
 
     private func makeRouter() -> Router<BasicRequestContext> {
-        let router = sourceRoutes(store: store, authenticate: authenticate)
+        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience)
         let readiness = readiness
         router.get("healthz") { _, _ in "ok\n" }
         router.get("readyz") { _, _ -> Response in

@@ -9,15 +9,23 @@ import SourceTransfer
 public final class SourceStore: Sendable {
     private static let readsAtOnce = 16
 
-    private let objects: any ObjectStore
-    private let indexes: ChunkIndexCache
-    private let gate = RemovalGate()
+    let objects: any ObjectStore
+    let indexes: ChunkIndexCache
+    let gate = RemovalGate()
+    let leases: Leases
+    /// The environments of which a tree was stored, for the one `SourceCollector`.
+    let committed: AsyncStream<ObjectName>
+    private let commits: AsyncStream<ObjectName>.Continuation
 
     /// - Parameters:
     ///   - objects: Where the bytes are kept.
     ///   - mostIndexedChunks: How many chunks are remembered over all environments, at about 100 bytes each.
-    public init(objects: any ObjectStore, mostIndexedChunks: Int = 500_000) {
+    ///   - lease: How long an upload that does not go on, and packs that nothing refers to any more, are kept.
+    public init(objects: any ObjectStore, mostIndexedChunks: Int = 500_000, lease: Duration = .seconds(600)) {
         self.objects = objects
+        leases = Leases(lease)
+        // Should there ever be so many, the next sync of the environment comes again.
+        (committed, commits) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(10_000))
         indexes = ChunkIndexCache(mostChunks: mostIndexedChunks)
     }
 
@@ -33,29 +41,9 @@ public final class SourceStore: Sendable {
         let name = try ObjectName(namespace: namespace, name: environment)
         try await gate.remove(name) {
             indexes.remove(name)
+            leases.forget(name)
             defer { indexes.remove(name) }
             try await objects.deleteAll(StorageLayout(environment: name).prefix)
-        }
-    }
-
-    /// Removes what none of the given revisions needs: other trees, and packs without a chunk of these.
-    ///
-    /// An upload that is under way meanwhile sends again what it loses. A build that is under way does not, so its
-    /// revision must be among those that are kept.
-    /// - Throws: `SourceStoreError`, `ObjectStoreError`; some of it may be removed then.
-    public func keepOnly(_ revisions: Set<Digest>, environment: ObjectName) async throws {
-        try await gate.remove(environment) {
-            let layout = StorageLayout(environment: environment)
-            var kept = Set(revisions.map(layout.tree))
-            for revision in revisions {
-                for id in try await packs(of: revision, environment: environment) ?? [] { kept.formUnion([layout.pack(id), layout.index(id)]) }
-            }
-            indexes.remove(environment)
-            defer { indexes.remove(environment) }
-            let unneeded = try await objects.list(layout.prefix).filter { !kept.contains($0) }
-            // Indexes first: a pack without one is as good as gone, an index without its pack would be a lie.
-            let (first, rest) = (unneeded.filter { $0.hasSuffix(".index") }, unneeded.filter { !$0.hasSuffix(".index") })
-            for key in first + rest { try await objects.delete(key) }
         }
     }
 
@@ -78,11 +66,18 @@ public final class SourceStore: Sendable {
             let (tree, canonical) = try SourceStore.parse(compressed, prefix: prefix)
             let revision = Digest(hashing: canonical)
             let missing = try await self.missing(from: tree, environment: environment)
+            guard missing.isEmpty else {
+                leases.began(revision, environment)
+                return TreeAnswer(revision: revision, missing: missing)
+            }
             // A stored tree is left alone: somebody may be reading it.
-            if missing.isEmpty, try await !contains(environment: environment, revision: revision) {
+            if try await !contains(environment: environment, revision: revision) {
                 let body = base == nil ? compressed : try checked { try Zstd.compress(canonical) }
                 try await objects.put(StorageLayout(environment: environment).tree(revision), body)
             }
+            try await noteCommitted(revision, environment)
+            leases.ended(revision, environment)
+            commits.yield(environment)
             return TreeAnswer(revision: revision, missing: missing)
         }
     }
@@ -113,7 +108,7 @@ public final class SourceStore: Sendable {
         }
     }
 
-    private func canonicalTree(_ revision: Digest, environment: ObjectName) async throws -> [UInt8]? {
+    func canonicalTree(_ revision: Digest, environment: ObjectName) async throws -> [UInt8]? {
         guard let compressed = try await tree(revision, environment: environment) else { return nil }
         let canonical = try? Zstd.decompress(compressed, limit: SourceTree.largestCanonical)
         guard let canonical, Digest(hashing: canonical) == revision else {
@@ -157,6 +152,7 @@ public final class SourceStore: Sendable {
             try await objects.put(layout.index(id), PackIndex(chunks: chunks).bytes)
             index.add(pack: id, chunks)
             indexes.trim()
+            leases.renew(environment)
             return true
         }
     }
@@ -180,20 +176,27 @@ public final class SourceStore: Sendable {
         // Packs that arrive while this reads are added to the same index, so none is lost between the two.
         let layout = StorageLayout(environment: environment)
         let ids = try await objects.list(layout.packs).compactMap(layout.packID(ofIndex:))
-        try await withThrowingTaskGroup(of: (Digest, [UInt8]?).self) { tasks in
-            func take(_ result: (id: Digest, bytes: [UInt8]?)?) throws {
-                guard let result, let bytes = result.bytes else { return }
-                index.add(pack: result.id, try PackIndex(bytes).chunks)
-            }
-            for (number, id) in ids.enumerated() {
-                if number >= Self.readsAtOnce { try take(try await tasks.next()) }
-                tasks.addTask { (id, try await self.objects.get(layout.index(id))) }
-            }
-            while let result = try await tasks.next() { try take(result) }
-        }
+        for (id, chunks) in try await packIndexes(ids, layout) { index.add(pack: id, chunks) }
         index.markLoaded()
         indexes.trim()
         return index
+    }
+
+    /// What is in packs, in their order.
+    func packIndexes(_ ids: [Digest], _ layout: StorageLayout) async throws -> [(id: Digest, chunks: [Pack.Content])] {
+        try await withThrowingTaskGroup(of: (Int, [UInt8]?).self) { tasks in
+            var found = [[Pack.Content]?](repeating: nil, count: ids.count)
+            func take(_ result: (number: Int, bytes: [UInt8]?)?) throws {
+                guard let result, let bytes = result.bytes else { return }
+                found[result.number] = try PackIndex(bytes).chunks
+            }
+            for (number, id) in ids.enumerated() {
+                if number >= Self.readsAtOnce { try take(try await tasks.next()) }
+                tasks.addTask { (number, try await self.objects.get(layout.index(id))) }
+            }
+            while let result = try await tasks.next() { try take(result) }
+            return zip(ids, found).compactMap { id, chunks in chunks.map { (id, $0) } }
+        }
     }
 }
 

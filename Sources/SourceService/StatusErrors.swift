@@ -48,6 +48,8 @@ struct StatusErrors: RouterMiddleware {
     static func response(_ refusal: RequestRefusal) throws -> Response {
         let answer = StatusAnswer(code: refusal.status.code, reason: reason(refusal.status), message: refusal.message)
         var response = try Response.json(answer, status: refusal.status)
+        // What is left of a body that nobody waited for must not be taken for the next request.
+        if refusal.status == .requestTimeout { response.headers[.connection] = "close" }
         if refusal.status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
         return response
     }
@@ -83,6 +85,7 @@ struct StatusErrors: RouterMiddleware {
         case 403: "Forbidden"
         case 404: "NotFound"
         case 405: "MethodNotAllowed"
+        case 408: "Timeout"
         case 409: "Conflict"
         case 413: "RequestEntityTooLarge"
         case 422: "Invalid"

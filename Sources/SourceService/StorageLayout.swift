@@ -8,7 +8,12 @@ struct StorageLayout {
     var prefix: String { "sources/\(environment.namespace)/\(environment.name)/" }
 
     /// A tree's canonical form, compressed.
-    func tree(_ revision: Digest) -> String { "\(prefix)trees/\(revision.hex)" }
+    func tree(_ revision: Digest) -> String { "\(trees)\(revision.hex)" }
+
+    private var trees: String { "\(prefix)trees/" }
+
+    /// The revisions in the order in which they were posted, a line each.
+    var history: String { "\(prefix)history" }
 
     var packs: String { "\(prefix)packs/" }
 
@@ -16,6 +21,16 @@ struct StorageLayout {
 
     /// What is in a pack. Written after the pack, so a pack with an index is complete.
     func index(_ id: Digest) -> String { "\(pack(id)).index" }
+
+    /// The revision whose tree has that key; `nil` for other keys.
+    func revision(ofTree key: String) -> Digest? {
+        key.hasPrefix(trees) ? Digest(hex: key.dropFirst(trees.count)) : nil
+    }
+
+    /// The pack whose bytes have that key; `nil` for other keys.
+    func packID(ofBytes key: String) -> Digest? {
+        key.hasPrefix(packs) ? Digest(hex: key.dropFirst(packs.count)) : nil
+    }
 
     /// The pack whose index has that key; `nil` for other keys.
     func packID(ofIndex key: String) -> Digest? {

@@ -42,7 +42,7 @@ public struct TransferError: Error, Equatable, CustomStringConvertible {
             case 401: (.unauthorized, " Sign in to the cluster again and repeat.")
             case 403: (.forbidden, " The token must be of the environment's own namespace.")
             case 404: (.notFound, " Run 'seactl env sync' to send the sources again.")
-            case 429, 500...599: (.unavailable, " Repeat in a moment; what was sent already is kept.")
+            case 408, 429, 500...599: (.unavailable, " Repeat in a moment; what was sent already is kept.")
             default: (.refused, "")
             }
         self.init(code, "Cannot \(what): \(reason)\(reason.hasSuffix(".") ? "" : ".")\(advice)", status: response.status)

@@ -8,14 +8,17 @@ struct ImportTests {
         "KubernetesModel": [],
         "Source": ["CZstd"],
         "SeawayAPI": ["KubernetesModel"],
+        "SeawayDependencies": ["KubernetesModel", "SeawayAPI"],
         "SeawayPlan": ["KubernetesModel", "SeawayAPI"],
+        "SeawayDependencies": ["KubernetesModel", "SeawayAPI"],
+        "SeawayLocal": ["KubernetesModel", "SeawayAPI", "SeawayDependencies", "SeawayPlan", "Source"],
         "KubernetesClient": ["KubernetesModel"],
         "KubernetesRuntime": ["KubernetesClient", "KubernetesModel"],
         "ObjectStore": [],
         "ContainerRegistry": [],
         "SourceTransfer": ["Source"],
         "SourceService": ["CZstd", "ObjectStore", "Source", "SourceTransfer"],
-        "SeactlKit": ["InstallManifests", "KubernetesClient", "KubernetesModel", "SeawayAPI", "Source", "SourceTransfer"],
+        "SeactlKit": ["InstallManifests", "KubernetesClient", "KubernetesModel", "SeawayAPI", "SeawayDependencies", "Source", "SourceTransfer"],
         "SeawayOperator": [
             "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "SeawayAPI", "SeawayPlan", "Source",
             "SourceService", "SourceTransfer",
@@ -26,7 +29,7 @@ struct ImportTests {
 
     /// What a pure target may use from outside: values, hashes, a parser.
     private static let pure: Set<String> = ["Foundation", "FoundationEssentials", "Crypto", "Yams", "Synchronization"]
-    private static let pureTargets = ["KubernetesModel", "SeawayAPI", "SeawayPlan"]
+    private static let pureTargets = ["KubernetesModel", "SeawayAPI", "SeawayDependencies", "SeawayPlan"]
     private static let servers: Set<String> = ["Hummingbird", "HummingbirdTLS", "HummingbirdCore", "NIOHTTPServer"]
 
     private static var sources: URL {

@@ -1,4 +1,5 @@
 import Foundation
+import ScriptedServer
 import Testing
 
 @testable import ObjectStore
@@ -87,5 +88,95 @@ struct S3ObjectStoreTests {
             return error.message.contains("http://127.0.0.1:9") && !error.message.contains("hidden")
         }
         try await store.shutdown()
+    }
+}
+
+/// On OpenStack Swift's S3 door, which checks signatures too, and with rclone as the client that is not ours.
+@Suite(.enabled(if: environment["SEAWAY_SKIP_CLUSTER_TESTS"] != "1", "switched off by SEAWAY_SKIP_CLUSTER_TESTS"))
+struct S3IndependentClientTests {
+    private static func value(_ name: String) throws -> String {
+        try #require(environment[name], "\(name) is not set: run 'eval $(scripts/cluster env)', or set SEAWAY_SKIP_CLUSTER_TESTS=1")
+    }
+
+    private func withStore(
+        region: String = "us-east-1", host: String? = nil, pathStyle: Bool = true, partSize: Int = S3MultipartUpload.partSize,
+        now: @escaping @Sendable () -> Date = { Date() }, _ body: (S3ObjectStore, String) async throws -> Void
+    ) async throws {
+        let bucket = "seaway-test-\(UUID().uuidString.lowercased())"
+        var endpoint = try Self.value("SEAWAY_REGISTRY_S3_ENDPOINT")
+        if let host, let port = URLComponents(string: endpoint)?.port { endpoint = "http://\(host):\(port)" }
+        let store = try S3ObjectStore(
+            configuration: S3Configuration(
+                endpoint: endpoint, region: region, bucket: bucket, accessKey: try Self.value("SEAWAY_REGISTRY_S3_ACCESS_KEY"),
+                secretKey: try Self.value("SEAWAY_REGISTRY_S3_SECRET_KEY"), pathStyle: pathStyle),
+            retry: RetryPolicy(), logger: nil, partSize: partSize,
+            addresses: pathStyle ? [:] : ["\(bucket).localhost": "127.0.0.1"], now: now)
+        do {
+            try await body(store, bucket)
+        } catch {
+            _ = try? rclone("purge", ":s3:\(bucket)")
+            try await store.shutdown()
+            throw error
+        }
+        _ = try rclone("purge", ":s3:\(bucket)")
+        try await store.shutdown()
+    }
+
+    private func rclone(_ command: String, _ arguments: String...) throws -> Data {
+        let settings = [
+            "RCLONE_CONFIG": "/dev/null", "RCLONE_S3_PROVIDER": "Other", "NO_PROXY": "*",
+            "RCLONE_S3_ENDPOINT": try Self.value("SEAWAY_REGISTRY_S3_ENDPOINT"),
+            "RCLONE_S3_ACCESS_KEY_ID": try Self.value("SEAWAY_REGISTRY_S3_ACCESS_KEY"),
+            "RCLONE_S3_SECRET_ACCESS_KEY": try Self.value("SEAWAY_REGISTRY_S3_SECRET_KEY"),
+        ]
+        return try run([try Self.value("SEAWAY_RCLONE"), command] + arguments, environment: settings)
+    }
+
+    @Test func conformance() async throws {
+        try await withStore { (store: S3ObjectStore, _: String) async throws in try await checkConformance(store) }
+    }
+
+    @Test func whatOneWritesTheOtherReads() async throws {
+        try await withStore(partSize: 5 << 20) { (store: S3ObjectStore, bucket: String) async throws in
+            // Three parts, the last one short.
+            let large = (0..<(11 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 12) }
+            try await store.put("ours/large", large)
+            #expect(try Array(rclone("cat", ":s3:\(bucket)/ours/large")) == large)
+            let file = NSTemporaryDirectory() + "seaway-\(UUID().uuidString)"
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            try Data(large).write(to: URL(fileURLWithPath: file))
+            _ = try rclone("copyto", file, ":s3:\(bucket)/theirs/large")
+            #expect(try await store.get("theirs/large") == large)
+            #expect(try await store.list("") == ["ours/large", "theirs/large"])
+        }
+    }
+
+    @Test(arguments: ["with space", "a+b", "100%", "ünï/日本", "q?x=1&y", "tilde~'()!*;:@$,=", "a%2Fb"])
+    func oddKeysAreSignedAsTheyAreSent(_ key: String) async throws {
+        try await withStore { (store: S3ObjectStore, bucket: String) async throws in
+            try await store.write(key, Array(key.utf8), "write")
+            #expect(try await store.send(.get(key), "read").body == Array(key.utf8))
+            let listing = try S3Listing(try await store.send(.list(prefix: String(key.prefix(2)), continuation: nil), "list").body)
+            #expect(listing.keys == [key])
+            #expect(try Array(rclone("cat", ":s3:\(bucket)/\(key)")) == Array(key.utf8))
+        }
+    }
+
+    private static let twoHoursAgo: @Sendable () -> Date = { Date(timeIntervalSinceNow: -7200) }
+
+    @Test func regionsAndClocksAreFound() async throws {
+        let late: @Sendable () -> Date = { Date(timeIntervalSinceNow: -7200) }
+        try await withStore(region: "eu-north-1", now: late) { (store: S3ObjectStore, _: String) async throws in
+            try await store.put("a", [1])
+            #expect(try await store.get("a") == [1])
+        }
+    }
+
+    @Test func bucketsInTheNameOfTheHost() async throws {
+        try await withStore(host: "localhost", pathStyle: false) { (store: S3ObjectStore, bucket: String) async throws in
+            try await store.put("a/b", [1, 2])
+            #expect(try await store.get("a/b") == [1, 2])
+            #expect(try Array(rclone("cat", ":s3:\(bucket)/a/b")) == [1, 2])
+        }
     }
 }

@@ -19,7 +19,7 @@ import Testing
         let host = try request.signed(with: configuration(pathStyle: false, endpoint: "https://s3.example"), date: date)
         #expect(host.url == "https://bucket.s3.example/a/b")
         #expect(host.headers.contains(.init(name: "host", value: "bucket.s3.example")))
-        let bucket = try S3Request.headBucket.signed(with: configuration(pathStyle: false), date: date)
+        let bucket = try S3Request.createBucket(region: "us-east-1").signed(with: configuration(pathStyle: false), date: date)
         #expect(bucket.url == "http://bucket.store:9000/")
     }
 
@@ -92,15 +92,15 @@ import Testing
                 == .s3(bucket: "seaway", prefix: "", endpoint: "http://store:9000", region: "us-east-1", pathStyle: true))
         #expect(
             try ObjectStoreURL("s3://my.bucket/a/b/?region=eu-west-1")
-                == .s3(bucket: "my.bucket", prefix: "a/b", endpoint: "https://s3.eu-west-1.amazonaws.com", region: "eu-west-1", pathStyle: false))
+                == .s3(bucket: "my.bucket", prefix: "a/b", endpoint: "https://s3.eu-west-1.amazonaws.com", region: "eu-west-1", pathStyle: true))
         #expect(
-            try ObjectStoreURL("s3://seaway?endpoint=https%3A%2F%2Fs3.example&pathStyle=false")
+            try ObjectStoreURL("s3://seaway?endpoint=https%3A%2F%2Fs3.example&style=host")
                 == .s3(bucket: "seaway", prefix: "", endpoint: "https://s3.example", region: "us-east-1", pathStyle: false))
     }
 
     @Test(arguments: [
         "", "seaway", "http://x", "file://relative", "file:///", "s3://", "s3:///x", "s3://UPPER", "s3://ab", "s3://bucket?endpoint=ftp://x",
-        "s3://bucket?endpoint=http://x/path", "s3://bucket?endpiont=http://x", "s3://bucket?pathStyle=yes", "s3://bucket/../x",
+        "s3://bucket?endpoint=http://x/path", "s3://bucket?endpiont=http://x", "s3://bucket?style=yes", "s3://bucket/../x",
         "s3://bucket?region=a/b",
         "s3://key:secret@bucket",
     ])

@@ -31,6 +31,7 @@ import Testing
 
                 SUBCOMMANDS:
                   env                     Works with the environments of the manifest.
+                  manifest                Helps to write manifests.
                   install                 Installs Seaway into the cluster, or brings it up to
                                           date.
                   uninstall               Removes Seaway from the cluster, with its registry

@@ -29,6 +29,9 @@ final class ScriptedCluster: Sendable {
         var applyError: (any Error)?
         var getErrors: [any Error] = []
         var deployment: Deployment?
+        /// By name.
+        var secrets: [String: Secret] = [:]
+        var secretError: (any Error)?
     }
 
     private let script: Mutex<Script>
@@ -42,11 +45,13 @@ final class ScriptedCluster: Sendable {
     var calls: [String] { notes.withLock(\.self) }
     var applied: [JSONValue] { appliedObjects.withLock(\.self) }
     func note(_ call: String) { notes.withLock { $0.append(call) } }
+    func set(_ environment: Environment?) { script.withLock { $0.environment = environment } }
+    func add(_ watch: [WatchStep]) { script.withLock { $0.watches.append(watch) } }
     private func read<Value: Sendable>(_ value: @Sendable (Script) -> Value) -> Value { script.withLock { value($0) } }
 
     var access: Cluster {
         Cluster(
-            environments: environments, namespaces: namespaces,
+            environments: environments, namespaces: namespaces, secrets: secrets,
             sources: SourceAccess(upload: { _, _, progress in
                 self.note("upload")
                 if let error = self.read(\.uploadError) { throw error }
@@ -124,6 +129,25 @@ final class ScriptedCluster: Sendable {
             create: { object in
                 self.note("create namespace")
                 self.appliedObjects.withLock { $0.append(object) }
+            })
+    }
+
+    private var secrets: SecretAccess {
+        SecretAccess(
+            get: { key in
+                self.note("get secret \(key.name)")
+                return self.read { $0.secrets[key.name] }
+            },
+            apply: { object in
+                self.note("apply secret \(object["metadata"]?["name"]?.stringValue ?? "?")")
+                self.appliedObjects.withLock { $0.append(object) }
+                if let error = self.read(\.secretError) { throw error }
+                let secret: Secret = try object.decode()
+                self.script.withLock { $0.secrets[secret.name] = secret }
+            },
+            delete: { key, _ in
+                self.note("delete secret \(key.name)")
+                self.script.withLock { $0.secrets[key.name] = nil }
             })
     }
 

@@ -70,13 +70,13 @@ import Testing
     }
 
     @Test func theAppliedObjectHoldsOnlyWhatSeactlOwns() throws {
-        let object = try Fixture.wanted.object()
+        let object = try Fixture.wanted.object(syncedAt: Fixture.since)
         #expect(
             object == [
                 "apiVersion": "seaway.ctx.sh/v1beta1", "kind": "Environment",
                 "metadata": [
                     "name": "hello", "namespace": "hello-dev", "labels": ["seaway.ctx.sh/environment-name": "dev"],
-                    "annotations": ["seaway.ctx.sh/owner": "ann"],
+                    "annotations": ["seaway.ctx.sh/owner": "ann", "seaway.ctx.sh/synced-at": "2027-01-15T07:55:00Z"],
                 ],
                 "spec": ["revision": .string(Fixture.revision)],
             ])

@@ -53,7 +53,7 @@ import Testing
         #expect(run.urls == [Fixture.url])
         #expect(run.failure == nil)
         #expect(Array(run.calls.prefix(6)) == ["get", "get namespace", "create namespace", "upload", "get", "apply"])
-        #expect(run.applied.first?["metadata"]?["labels"] == ["seaway.ctx.sh/managed": "true"])
+        #expect(run.applied.first?["metadata"]?["labels"] == ["seaway.ctx.sh/created-by-seaway": "true"])
         #expect(run.stdout.contains("source   1 file, 1 changed, 2 KiB sent  (0.0 s)\n"))
         #expect(run.stdout.hasSuffix("ready    \(Fixture.url)  (0.0 s)\ntimes    source 0.0 s, build 0.0 s, deploy 0.0 s\n"))
     }

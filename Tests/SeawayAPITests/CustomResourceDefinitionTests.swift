@@ -21,7 +21,19 @@ import Testing
         spec.replicas = 1
         spec.vars = EnvironmentSpec.Vars(env: [["name": "A", "value": "b"]], envFrom: [["secretRef": ["name": "a"]]])
         var build = EnvironmentSpec.Build()
+        build.builder = "buildah"
         build.dockerfile = "Dockerfile"
+        build.context = "app"
+        build.cache = EnvironmentSpec.Cache(type: "volume", size: "20Gi", storageClassName: "fast")
+        build.env = [["name": "A", "value": "b"]]
+        build.envFrom = [["secretRef": ["name": "a"]]]
+        build.resources = ["limits": ["memory": "1Gi"]]
+        build.securityContext = ["runAsUser": 1]
+        build.serviceAccountName = "builder"
+        build.deadlineSeconds = 60
+        build.retries = 1
+        build.nodeSelector = ["a": "b"]
+        build.tolerations = [["operator": "Exists"]]
         build.target = "dev"
         build.buildArgs = ["A": "b"]
         build.platform = "linux/amd64"
@@ -56,6 +68,8 @@ import Testing
         spec.startupProbe = ["periodSeconds": 1]
         spec.lifecycle = ["preStop": ["exec": ["command": ["a"]]]]
         spec.securityContext = ["runAsUser": 1]
+        spec.secrets = [EnvironmentSpec.SecretReference(name: "db", version: "1")]
+        spec.ttlSeconds = 60
         return spec
     }()
 

@@ -23,7 +23,8 @@ import Testing
         #expect(
             try names(InstallOptions()) == [
                 "Namespace/seaway-system", "CustomResourceDefinition/environments.seaway.ctx.sh", "ClusterRole/seaway", "ClusterRoleBinding/seaway",
-                "Role/seaway", "RoleBinding/seaway", "PersistentVolumeClaim/seaway-store", "ConfigMap/registry", "PersistentVolumeClaim/registry",
+                "Role/seaway", "RoleBinding/seaway", "ClusterRole/seaway-developer", "ClusterRole/seaway-viewer", "Role/seaway-source",
+                "RoleBinding/seaway-source", "PersistentVolumeClaim/seaway-store", "ConfigMap/registry", "PersistentVolumeClaim/registry",
                 "Deployment/registry", "Service/registry", "ServiceAccount/seaway", "Service/seaway", "Deployment/seaway",
             ])
     }
@@ -151,11 +152,46 @@ import Testing
         }
         // Foreign Secrets and code in foreign pods are out of the operator's reach.
         let everywhere = Set((clusterRole["rules"]?.arrayValue ?? []).flatMap { $0["resources"]?.arrayValue ?? [] })
-        #expect(everywhere.isDisjoint(with: ["secrets", "configmaps", "pods/exec", "serviceaccounts/token", "namespaces", "roles", "nodes"]))
+        #expect(everywhere.isDisjoint(with: ["secrets", "configmaps", "pods/exec", "serviceaccounts/token", "roles", "nodes"]))
+        // Namespaces that a temporary environment leaves empty.
+        let namespaces = (clusterRole["rules"]?.arrayValue ?? []).filter { $0["resources"]?.arrayValue?.contains("namespaces") == true }
+        for rule in namespaces { #expect(rule["verbs"] == ["get", "delete"]) }
         let secrets = (role["rules"]?.arrayValue ?? []).filter { $0["resources"] == ["secrets"] }
         #expect(secrets.allSatisfy { $0["resourceNames"] == ["seaway-serving"] || $0["verbs"] == ["create"] })
         for binding in objects where binding["kind"]?.stringValue?.hasSuffix("RoleBinding") == true || binding["kind"] == "ClusterRoleBinding" {
-            #expect(binding["subjects"] == [["kind": "ServiceAccount", "name": "seaway", "namespace": .string(Names.systemNamespace)]])
+            // The way to the source API is for everybody; what it may be used for, the operator decides by the token.
+            let isForEverybody = name(binding) == "RoleBinding/seaway-source"
+            #expect(
+                binding["subjects"]
+                    == [
+                        isForEverybody
+                            ? ["apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:authenticated"]
+                            : ["kind": "ServiceAccount", "name": "seaway", "namespace": .string(Names.systemNamespace)]
+                    ])
         }
+    }
+
+    @Test func `people get their rights with the roles that every cluster has`() throws {
+        let objects = try InstallManifests.objects()
+        func role(_ name: String) throws -> JSONValue { try #require(objects.first { self.name($0) == name }) }
+        func aggregates(_ role: JSONValue) -> Set<String> {
+            let labels = (role["metadata"]?["labels"]?.objectValue ?? [:]).filter { $0.value == "true" }.keys
+            return Set(labels.filter { $0.hasPrefix("rbac.authorization.k8s.io/") }.map { String($0.split(separator: "-").last ?? "") })
+        }
+        let developer = try role("ClusterRole/seaway-developer")
+        let viewer = try role("ClusterRole/seaway-viewer")
+        #expect(aggregates(developer) == ["edit", "admin"])
+        #expect(aggregates(viewer) == ["view", "edit", "admin"])
+        for rule in viewer["rules"]?.arrayValue ?? [] {
+            let verbs = (rule["verbs"]?.arrayValue ?? []).compactMap(\.stringValue)
+            #expect(Set(verbs).isSubset(of: ["get", "list", "watch"]))
+            #expect(rule["resources"]?.arrayValue?.contains("secrets") == false)
+        }
+        #expect(
+            try role("Role/seaway-source")["rules"] == [
+                [
+                    "apiGroups": [""], "resources": ["services/proxy"], "resourceNames": ["https:seaway:api"], "verbs": ["get", "create", "update"],
+                ]
+            ])
     }
 }

@@ -25,7 +25,14 @@ func environment(_ change: (inout Environment) -> Void = { _ in }) -> Environmen
     return environment
 }
 
-func digest(_ environment: Environment) -> String { BuildDigest.compute(environment.spec, builderImage: settings.builderImage) }
+func digest(_ environment: Environment) -> String {
+    BuildDigest.compute(environment.spec, builderImage: settings.builderImages[settings.builder(of: environment.spec)])
+}
+
+/// Labels of the pods that `environment` wants.
+func labels(_ environment: Environment) -> [String: String] {
+    [Names.templateLabel: Rendering(environment: environment, digest: digest(environment), settings: settings).templateHash]
+}
 
 extension Observed {
     /// Answers that let a plan reach the step under test.
@@ -77,6 +84,11 @@ func deployed(_ environment: Environment, available: Int, pods: [Pod]? = nil) th
         observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: available, availableReplicas: available)
     result.service = try rendering.service?.decode(Service.self)
     result.ingress = try rendering.ingress?.decode(Ingress.self)
-    result.pods = pods ?? [pod("shop-1", labels: [Names.digestLabel: String(digest(environment).prefix(63))])]
+    result.pods = pods ?? [pod("shop-1", labels: labels(environment))]
     return result
+}
+
+extension JSONValue {
+    /// The builder's container in the spec of a build pod.
+    var buildContainer: JSONValue? { self["containers"]?.arrayValue?.first { $0["name"]?.stringValue == Names.buildContainer } }
 }

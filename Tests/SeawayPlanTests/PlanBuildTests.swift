@@ -64,16 +64,18 @@ struct PlanBuildTests {
             Issue.record("got \(made.actions)")
             return
         }
-        let arguments = job["spec"]?["template"]?["spec"]?["containers"]?[0]?["args"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        let arguments = job["spec"]?["template"]?["spec"]?.buildContainer?["args"]?.arrayValue?.compactMap(\.stringValue) ?? []
         #expect(arguments.contains("--cache-to=registry.example:5000/dev/shop/cache"))
     }
 
     @Test func withoutASlotTheBuildWaits() {
         let environment = environment()
         let made = plan(
-            observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([.buildSlot: .no]),
+            observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([
+            .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
+        ]),
             settings)
-        #expect(made.progress.image == .working(.queued, "waiting for a build slot"))
+        #expect(made.progress.image == .working(.queued, "waiting for a build slot, place 3 in the queue"))
         #expect(made.actions.isEmpty)
     }
 
@@ -133,14 +135,40 @@ struct PlanBuildTests {
         #expect(plan(state, settings).progress.image == .failed(.buildDeadlineExceeded, "the build took longer than 1800 s"))
     }
 
+    @Test func aPushIsBelievedOnceTheRegistryHasTheImage() throws {
+        let environment = environment()
+        var state = observed(environment).answering(sourceAnswer(environment))
+        state.job = job(environment)
+        let running = ContainerStatus(name: Names.buildContainer, state: .init(running: .init(startedAt: now)))
+        state.buildPods = [pod("build", app: running)]
+        #expect(plan(state, settings).progress.image == .working(.building, "building the image"))
+        state.pushedPods = Set(state.buildPods.compactMap(\.metadata.uid))
+        #expect(plan(state, settings).questions == [.image(tag: digest(environment))])
+        #expect(!plan(state.answering(imageAnswer(environment, .no)), settings).progress.image.isDone)
+        #expect(plan(state.answering(imageAnswer(environment, .yes)), settings).progress.image.isDone)
+    }
+
+    @Test func aBuilderDoesNotWaitForSourcesThatNobodyFetches() throws {
+        let environment = environment()
+        var state = observed(environment).answering(sourceAnswer(environment))
+        state.job = job(environment)
+        var build = pod("build", app: .init(name: Names.buildContainer, state: .init(running: .init(startedAt: now))))
+        build.status?.containerStatuses?.append(.init(name: Names.sourceContainer, state: .init(terminated: .init(exitCode: 137))))
+        state.buildPods = [build]
+        state.answers[.log(pod: "build", container: Names.sourceContainer, previous: false)] = .lines([])
+        let made = plan(state, settings)
+        #expect(made.progress.image == .failed(.buildFailed, "the sources could not be fetched for the build; it wrote no log"))
+        #expect(made.actions == [.delete(.jobs, name: Names.buildJob(of: "shop"), uid: state.job?.metadata.uid ?? "")])
+    }
+
     @Test func theBuildPodHoldsNoCredentials() throws {
         let environment = environment()
-        let pod = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cacheOnVolume: true)["spec"]?[
+        let pod = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cache: .volume)["spec"]?[
             "template"]?["spec"]
         #expect(pod?["automountServiceAccountToken"] == false)
-        let builder = try #require(pod?["containers"]?[0])
+        let builder = try #require(pod?.buildContainer)
         let mounts = builder["volumeMounts"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
-        #expect(mounts == ["context", "layers"])
+        #expect(mounts == ["context", "handover", "layers"])
         #expect(builder["securityContext"]?["allowPrivilegeEscalation"] == false)
         #expect(builder["securityContext"]?["privileged"] == nil)
         #expect(builder["envFrom"] == nil)
@@ -149,7 +177,7 @@ struct PlanBuildTests {
     @Test func applicationVariablesNeverReachTheBuild() {
         var environment = environment()
         environment.spec.vars = .init(env: [["name": "DATABASE_PASSWORD", "value": "hunter2"]])
-        let job = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cacheOnVolume: true)
+        let job = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cache: .volume)
         #expect(!String(decoding: job.encoded(), as: UTF8.self).contains("hunter2"))
     }
 
@@ -158,8 +186,8 @@ struct PlanBuildTests {
         environment.spec.build = .init()
         environment.spec.build?.buildArgs = ["BASE": "x; rm -rf / #"]
         environment.spec.build?.target = "dev"
-        let job = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cacheOnVolume: true)
-        let builder = job["spec"]?["template"]?["spec"]?["containers"]?[0]
+        let job = Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cache: .volume)
+        let builder = job["spec"]?["template"]?["spec"]?.buildContainer
         let arguments = builder?["args"]?.arrayValue?.compactMap(\.stringValue) ?? []
         #expect(arguments.contains("--build-arg=BASE=x; rm -rf / #"))
         #expect(arguments.contains("--target=dev"))

@@ -52,21 +52,21 @@ struct PlanDeployTests {
         var state = try deployed(environment, available: 1)
         // A deletion timestamp lies a grace period after the deletion.
         let justDeleted = Timestamp(now.date.addingTimeInterval(Double(settings.terminationGracePeriod)))
-        state.pods.append(pod("old", labels: [Names.digestLabel: "older"], deleted: justDeleted))
+        state.pods.append(pod("old", labels: [Names.templateLabel: "older"], deleted: justDeleted))
         let waiting = plan(state, settings)
         #expect(waiting.progress.deployment == .working(.rollingOut, "waiting for the pods of the earlier revision to end"))
-        #expect(waiting.requeueAfter == 3)
+        #expect(waiting.requeueAfter == 2.5)
         state.now = Timestamp(now.date.addingTimeInterval(4))
         #expect(plan(state, settings).questions == [.url("http://shop.dev.localhost:31080/")])
     }
 
     @Test func anotherAttemptStartsThePodsAnewAndForgetsTheOldOnes() throws {
         let before = environment()
-        let labels = [Names.digestLabel: String(digest(before).prefix(63))]
+        let own = labels(before)
         let crashed = ContainerStatus(
             name: "app", restartCount: 5, state: .init(waiting: .init(reason: "CrashLoopBackOff")), lastState: .init(terminated: .init(exitCode: 1)))
         let again = environment { $0.spec.attempt = 1 }
-        let state = try deployed(again, available: 0, pods: [pod("shop-1", labels: labels, app: crashed)])
+        let state = try deployed(again, available: 0, pods: [pod("shop-1", labels: own, app: crashed)])
         #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "0 of 1 pods ready"))
         let templates = [before, again].map {
             Rendering(environment: $0, digest: "d", settings: settings).deployment["spec"]?["template"]?["metadata"]
@@ -77,17 +77,17 @@ struct PlanDeployTests {
     @Test func podsWhoseContainersEndedAreNotWaitedFor() throws {
         var state = try deployed(environment(), available: 1)
         let ended = ContainerStatus(name: "app", state: .init(terminated: .init(exitCode: 0)))
-        state.pods.append(pod("old", labels: [Names.digestLabel: "older"], app: ended, deleted: now))
+        state.pods.append(pod("old", labels: [Names.templateLabel: "older"], app: ended, deleted: now))
         #expect(plan(state, settings).questions == [.url("http://shop.dev.localhost:31080/")])
     }
 
     @Test func aCrashLoopTellsTheLogOfTheCrashedContainer() throws {
         let environment = environment()
-        let labels = [Names.digestLabel: String(digest(environment).prefix(63))]
+        let own = labels(environment)
         let crashed = ContainerStatus(
             name: "app", ready: false, restartCount: 2, state: .init(waiting: .init(reason: "CrashLoopBackOff")),
             lastState: .init(terminated: .init(exitCode: 3, reason: "Error")))
-        let state = try deployed(environment, available: 0, pods: [pod("shop-1", labels: labels, app: crashed)])
+        let state = try deployed(environment, available: 0, pods: [pod("shop-1", labels: own, app: crashed)])
         let question = Question.log(pod: "shop-1", container: "app", previous: true)
         #expect(plan(state, settings).questions == [question])
         let made = plan(state.answering([question: .lines(["boom"])]), settings)
@@ -96,10 +96,10 @@ struct PlanDeployTests {
 
     @Test func oneRestartIsNoCrashLoop() throws {
         let environment = environment()
-        let labels = [Names.digestLabel: String(digest(environment).prefix(63))]
+        let own = labels(environment)
         let restarted = ContainerStatus(
             name: "app", ready: false, restartCount: 1, state: .init(running: .init()), lastState: .init(terminated: .init(exitCode: 1)))
-        let state = try deployed(environment, available: 0, pods: [pod("shop-1", labels: labels, app: restarted)])
+        let state = try deployed(environment, available: 0, pods: [pod("shop-1", labels: own, app: restarted)])
         #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "0 of 1 pods ready"))
     }
 
@@ -107,7 +107,7 @@ struct PlanDeployTests {
         let environment = environment()
         let crashed = ContainerStatus(
             name: "app", restartCount: 9, state: .init(waiting: .init(reason: "CrashLoopBackOff")), lastState: .init(terminated: .init(exitCode: 3)))
-        let state = try deployed(environment, available: 0, pods: [pod("old", labels: [Names.digestLabel: "older"], app: crashed)])
+        let state = try deployed(environment, available: 0, pods: [pod("old", labels: [Names.templateLabel: "older"], app: crashed)])
         #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "0 of 1 pods ready"))
     }
 
@@ -117,9 +117,9 @@ struct PlanDeployTests {
     ])
     func aContainerThatCannotStartHasItsOwnReason(waiting: String, reason: Reason) throws {
         let environment = environment()
-        let labels = [Names.digestLabel: String(digest(environment).prefix(63))]
+        let own = labels(environment)
         let status = ContainerStatus(name: "app", state: .init(waiting: .init(reason: waiting, message: "details")))
-        let state = try deployed(environment, available: 0, pods: [pod("shop-1", labels: labels, app: status)])
+        let state = try deployed(environment, available: 0, pods: [pod("shop-1", labels: own, app: status)])
         guard case .failed(reason, let message) = plan(state, settings).progress.deployment else {
             Issue.record("got \(plan(state, settings).progress.deployment)")
             return

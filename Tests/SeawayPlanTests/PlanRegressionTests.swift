@@ -9,7 +9,9 @@ import Testing
 struct PlanRegressionTests {
     @Test func aQueuedBuildKeepsItsPlace() {
         let environment = environment()
-        let state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([.buildSlot: .no])
+        let state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([
+            .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
+        ])
         #expect(settle(plan(state, settings), [], of: environment, now: now).keepsBuildSlot)
     }
 
@@ -59,7 +61,7 @@ struct PlanRegressionTests {
 
     @Test func aPodThatNoNodeTakesIsAFailureAfterAWhile() throws {
         let environment = environment()
-        var pending = pod("shop-1", labels: [Names.digestLabel: String(digest(environment).prefix(63))])
+        var pending = pod("shop-1", labels: labels(environment))
         pending.status = .init(conditions: [.init(type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/1 nodes fit")])
         var state = try deployed(environment, available: 0, pods: [pending])
         state.environment.status = settle(plan(state, settings), [], of: environment, now: now).status

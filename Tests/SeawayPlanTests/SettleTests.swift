@@ -62,7 +62,9 @@ struct SettleTests {
         let states: [Observed] = [
             observed(environment).answering(sourceAnswer(environment, .no)),
             observed(environment).answering(sourceAnswer(environment, .unavailable("x"))),
-            missing.answering([.buildSlot: .no]), missing.answering([.buildSlot: .yes, .defaultStorageClass: .yes]), building,
+            missing.answering([
+            .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
+        ]), missing.answering([.buildSlot: .yes, .defaultStorageClass: .yes]), building,
             observed(environment).answering(source).answering(imageAnswer(environment, .unavailable("x"))),
             observed(environment).answering(source).answering(imageAnswer(environment, .yes)),
             try deployed(environment, available: 0), try deployed(environment, available: 1).answering([url: .no]),
@@ -108,7 +110,9 @@ struct SettleTests {
 
     @Test func everyChangeOfReasonIsOneEvent() throws {
         let environment = environment()
-        var state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([.buildSlot: .no])
+        var state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([
+            .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
+        ])
         let first = settled(state)
         #expect(first.events.map(\.reason) == [.queued])
         state.environment.status = first.status

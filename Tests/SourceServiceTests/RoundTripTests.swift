@@ -1,10 +1,10 @@
 import Foundation
 import Source
-import SourceTransfer
 import Synchronization
 import Testing
 
 @testable import SourceService
+@testable import SourceTransfer
 
 @Suite struct RoundTripTests {
     /// A tree with everything that can be in one; made by other tools.
@@ -22,7 +22,9 @@ import Testing
             printf x > "odd names/new
             line"
             printf x > 'odd names/dollar$HOME'; printf x > 'odd names/-rf'; printf y > "odd names/quote'\""
-            printf z > 'odd names/é'; printf z > 'odd names/日本'
+            printf z > "odd names/$(printf '\303\251')"; printf z > "odd names/$(printf 'e\314\201')"; printf z > 'odd names/日本'
+            printf e > 'odd names/😀'; printf b > 'odd names/back\slash'; printf s > 'odd names/ spaces '; printf t > "odd names/$(printf 'a\tb')"
+            printf g > 'odd names/*?['; mkdir 'odd names/😀 dir'; ln -s '../back\slash' 'odd names/😀 dir/link'
             ln -s main.py app/link; ln -s ../app deep/dirlink; ln -s nowhere dangling; ln -s . deep/self
             i=0; while [ $i -lt 300 ]; do printf 'file %s\n' $i > app/sub/f$i.txt; i=$((i+1)); done
             cp app/main.py deep/a/b/c/d/e/copy.py
@@ -134,6 +136,31 @@ import Testing
             #expect(summary.chunksSent > 0)
             #expect(summary.chunksSent < scan.files.count)
             try await service.fetcher().fetch(revision: scan.tree.revision, into: "\(service.directory)/target")
+            try expectSame(source, "\(service.directory)/target")
+        }
+    }
+
+    /// A line that breaks again and again, before requests arrive or after, so that their answers are lost.
+    @Test(.timeLimit(.minutes(2)), arguments: [1, 2, 3] as [UInt64]) func anUploadSurvivesALineThatBreaks(_ seed: UInt64) async throws {
+        struct Broken: Error {}
+        try await withService { service in
+            let source = "\(service.directory)/source"
+            try shell("mkdir source; for i in $(seq 20); do head -c 1500000 /dev/urandom > source/f$i; done", in: service.directory)
+            let scan = try await scan(source)
+            let random = Mutex(SeededRandom(seed: seed))
+            let transport = service.transport
+            let breaking: TransferTransport = { request in
+                let luck = random.withLock { Int.random(in: 0..<4, using: &$0) }
+                if luck == 0 { throw Broken() }
+                let response = try await transport(request)
+                if luck == 1 { throw Broken() }
+                return response
+            }
+            let client = TransferClient(transport: breaking, attempts: 50, firstDelay: .milliseconds(1), longestDelay: .milliseconds(1))
+            let summary = try await SourceUploader(namespace: "shop", environment: "app", client: client).upload(scan)
+            #expect(summary.chunksSent == 20)
+            try await SourceFetcher(namespace: "shop", environment: "app", client: client)
+                .fetch(revision: summary.revision, into: "\(service.directory)/target")
             try expectSame(source, "\(service.directory)/target")
         }
     }

@@ -36,7 +36,7 @@ struct TestService: Sendable {
         for (name, value) in request.headers { http.headers.add(name: name, value: value) }
         if let token { http.headers.replaceOrAdd(name: "X-Seaway-Token", value: token) }
         if let body = request.body { http.body = .bytes(ByteBuffer(data: body)) }
-        let response = try await client.execute(http, timeout: .seconds(30))
+        let response = try await client.execute(http, timeout: .seconds(120))
         let body = try await response.body.collect(upTo: 64 << 20)
         return (Int(response.status.code), response.headers, Data(buffer: body))
     }
@@ -61,7 +61,10 @@ struct TestService: Sendable {
 }
 
 /// Runs `body` with a service that is stopped and removed afterwards.
-func withService(isReady: Bool = true, _ body: @escaping @Sendable (TestService) async throws -> Void) async throws {
+func withService(
+    isReady: Bool = true, patience: BodyPatience = BodyPatience(), authenticate: SourceAuthenticator? = nil,
+    _ body: @escaping @Sendable (TestService) async throws -> Void
+) async throws {
     let directory = NSTemporaryDirectory() + "seaway-service-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -70,10 +73,12 @@ func withService(isReady: Bool = true, _ body: @escaping @Sendable (TestService)
     let store = SourceStore(objects: objects)
     let log = LogRecorder()
     let (ports, port) = AsyncStream<Int>.makeStream()
+    var configuration = SourceServer.Configuration(
+        host: "127.0.0.1", port: 0, certificateChainPEM: identity.certificatePEM, privateKeyPEM: identity.keyPEM)
+    configuration.patience = patience
     let server = SourceServer(
-        configuration: .init(host: "127.0.0.1", port: 0, certificateChainPEM: identity.certificatePEM, privateKeyPEM: identity.keyPEM),
-        store: store,
-        authenticate: { token in
+        configuration: configuration, store: store,
+        authenticate: authenticate ?? { token in
             struct Down: Error {}
             switch token {
             case TestService.shopToken: return "shop"
@@ -86,7 +91,10 @@ func withService(isReady: Bool = true, _ body: @escaping @Sendable (TestService)
 
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(identity.certificatePEM.utf8)))
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(tlsConfiguration: tls))
+    var clientConfiguration = HTTPClient.Configuration(tlsConfiguration: tls)
+    // Many clients are many connections, not many requests that wait for a few.
+    clientConfiguration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 200
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: clientConfiguration)
     let outcome: Result<Void, any Error>
     do {
         try await withThrowingTaskGroup(of: Void.self) { tasks in

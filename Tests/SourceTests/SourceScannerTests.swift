@@ -125,6 +125,93 @@ import Testing
         }
     }
 
+    /// Counted, not guessed: the walk says how many directories it opened.
+    @Test func ignoredDirectoriesAreNotOpened() async throws {
+        try await withTemporaryDirectory { root in
+            var files = ["src/a/x": "", "src/b/y": ""]
+            for number in 0..<50 {
+                files["node_modules/m\(number)/deep/index.js"] = ""
+                files["target/t\(number)/o"] = ""
+            }
+            try write(files, to: root)
+            let walk = try await DirectoryWalk.run(root: root, selection: try Selection(dockerignore: "target"))
+            #expect(walk.opened == 4)
+            // One that takes a file of it back needs to look; it is found although its parents are left out.
+            let back = try Selection(dockerignore: "target\n!target/t7/o")
+            #expect(try await DirectoryWalk.run(root: root, selection: back).opened == 6)
+            let paths = try await scan(root, back).tree.entries.map(\.path)
+            #expect(paths == ["src", "src/a", "src/a/x", "src/b", "src/b/y", "target", "target/t7", "target/t7/o"])
+        }
+    }
+
+    /// The walk puts entries in order by itself; the tree's own check is the judge.
+    @Test func theWalkKeepsTheRulesOfATree() async throws {
+        try await withTemporaryDirectory { root in
+            let names = ["a", "a-b", "a.b", "a0", "ab", "b", "é", "z z"]
+            for directory in names {
+                for name in names { try write(["\(directory)/\(name)/\(name)": name, "\(directory)/\(name).txt": ""], to: root) }
+            }
+            for selection in [try Selection(), try Selection(include: ["^a/.*txt$", "b/b$"]), try Selection(dockerignore: "*\n!a*/b")] {
+                let tree = try await scan(root, selection).tree
+                #expect(try SourceTree(canonical: tree.canonical) == tree)
+                #expect(try SourceTree(entries: tree.entries.shuffled()) == tree)
+                let wanted = try FileManager.default.subpathsOfDirectory(atPath: root).filter { path in
+                    var isDirectory: ObjCBool = false
+                    FileManager.default.fileExists(atPath: "\(root)/\(path)", isDirectory: &isDirectory)
+                    return !isDirectory.boolValue && selection.takes(path)
+                }
+                #expect(Set(wanted) == Set(tree.entries.filter { if case .file = $0.kind { true } else { false } }.map(\.path)))
+            }
+        }
+    }
+
+    @Test func namesThatAreNotUTF8AreShownEscaped() async throws {
+        try await withTemporaryDirectory { root in
+            let path = Array("\(root)/bad".utf8CString.dropLast()) + [CChar(bitPattern: 0xFF), 0]
+            let file = open(path, O_CREAT | O_WRONLY, 0o600)
+            try #require(file >= 0, "the file system takes such names")
+            close(file)
+            await #expect { try await scan(root) } throws: { ($0 as? SourceError)?.message.contains(#"'bad\xff'"#) == true }
+        }
+    }
+
+    @Test func socketsAreRefused() async throws {
+        try await withTemporaryDirectory { root in
+            try #require(mknod("\(root)/door", S_IFSOCK | 0o600, 0) == 0)
+            await #expect { try await scan(root) } throws: { error in
+                (error as? SourceError).map { $0.code == .unsupportedFile && $0.message.contains("'door' is a socket") } ?? false
+            }
+        }
+    }
+
+    /// Files and directories come and go while the tree is scanned: the scan ends with a tree or with a clear error.
+    @Test(.timeLimit(.minutes(1))) func treesThatChangeMeanwhile() async throws {
+        try await withTemporaryDirectory { root in
+            for number in 0..<40 { try write(["d\(number)/sub/f": "\(number)", "d\(number)/g": "x"], to: root) }
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask {
+                    var round = 0
+                    while !Task.isCancelled {
+                        let directory = "\(root)/d\(round % 40)"
+                        try? FileManager.default.removeItem(atPath: directory)
+                        try? write(["d\(round % 40)/sub/f": "round \(round)", "d\(round % 40)/g": "y"], to: root)
+                        round += 1
+                        await Task.yield()
+                    }
+                }
+                for _ in 0..<100 {
+                    do {
+                        let tree = try await scan(root).tree
+                        #expect(try SourceTree(canonical: tree.canonical) == tree)
+                    } catch let error as SourceError {
+                        #expect(error.code == .changedWhileReading, "\(error)")
+                    }
+                }
+                tasks.cancelAll()
+            }
+        }
+    }
+
     @Test func aMissingRootIsNamed() async throws {
         await #expect { try await scan("/nonexistent/root") } throws: { error in
             (error as? SourceError)?.message.contains("/nonexistent/root") == true
@@ -152,7 +239,11 @@ import Testing
             let reader = try FileReader(root: root)
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1024, alignment: 16)
             defer { buffer.deallocate() }
-            #expect { try reader.hash(walk.files[0], buffer: buffer) } throws: { ($0 as? SourceError)?.code == .changedWhileReading }
+            guard case .file(let file, _)? = walk.found.first else {
+                Issue.record("no file")
+                return
+            }
+            #expect { try reader.hash(file, buffer: buffer) } throws: { ($0 as? SourceError)?.code == .changedWhileReading }
         }
     }
 }

@@ -19,10 +19,16 @@ import Testing
         let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
             let scan = try await SourceScanner.scan(root: root, selection: try Selection(), cacheFile: cacheFile)
-            if StatCache(file: cacheFile).contents.count == count { return scan }
+            if StatCache(file: cacheFile).count == count { return scan }
             await Task.yield()
         }
         throw SourceError(.inaccessible, "the files were never remembered")
+    }
+
+    private func stamp(_ path: String) throws -> FileStamp {
+        var status = stat()
+        try #require(lstat(path, &status) == 0)
+        return FileStamp(status)
     }
 
     private func scan(_ root: String, _ cacheFile: String) async throws -> SourceTree {
@@ -43,7 +49,8 @@ import Testing
             let first = try await scanUntilRemembered(root, cacheFile, count: 2)
             // A lie in the cache comes back, so the cache was believed.
             let lie = FileContent(digest: Digest(hashing: Array("lie".utf8)), chunks: [])
-            try StatCache(contents: StatCache(file: cacheFile).contents.mapValues { _ in lie }).write(to: cacheFile)
+            let stamps = try ["a", "b"].map { try stamp("\(root)/\($0)") }
+            try StatCache.write(stamps.map { ($0, lie) }, to: cacheFile)
             let digests = try await scan(root, cacheFile).entries.flatMap(\.transferChunks).map(\.digest)
             #expect(digests == [lie.digest, lie.digest])
             let truth = try await SourceScanner.scan(root: root, selection: try Selection()).tree
@@ -110,14 +117,14 @@ import Testing
     @Test func damagedCachesAreEmpty() async throws {
         let stamp = FileStamp(device: 1, inode: 2, size: 3, modified: -4, changed: 5)
         let chunks = [Digest(hashing: [1]), Digest(hashing: [2])]
-        let contents = [stamp: FileContent(digest: .ofNothing, chunks: chunks)]
-        let bytes = StatCache(contents: contents).encoded()
-        #expect(StatCache.decode(bytes) == contents)
+        let content = FileContent(digest: .ofNothing, chunks: chunks)
+        let bytes = StatCache.encode([(stamp, content)])
+        #expect(StatCache(encoded: bytes)?[stamp] == content)
         for index in bytes.indices {
             var damaged = bytes
             damaged[index] ^= 1
-            #expect(StatCache.decode(damaged) == nil)
-            #expect(StatCache.decode(Array(bytes[..<index])) == nil)
+            #expect(StatCache(encoded: damaged) == nil)
+            #expect(StatCache(encoded: Array(bytes[..<index])) == nil)
         }
         try await withTemporaryDirectory { directory in
             try write(["root/a": "x", "cache": "garbage"], to: directory)

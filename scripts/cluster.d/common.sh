@@ -170,6 +170,49 @@ ingress_answers() { # 404: there is a router, and it has no such route
     http://127.0.0.1:31080/ 2>/dev/null)" = 404 ]
 }
 
+# start_registry_s3: the S3 server that the registry keeps its blobs in, on port 8090 of all addresses. Its objects stay
+# in the cache, as the registry's files did; its keys do not.
+start_registry_s3() {
+  if [ ! -s "$state/registry-s3-keys" ]; then
+    (umask 077 && printf '%s %s\n' "$(random_word 20)" "$(random_word 40)" >"$state/registry-s3-keys")
+  fi
+  read -r registry_s3_access_key registry_s3_secret_key <"$state/registry-s3-keys"
+  S3_ACCESS_KEY=$registry_s3_access_key S3_SECRET_KEY=$registry_s3_secret_key \
+    start registry-s3 "$parts/s3-server" "$state/registry-s3" "$cache/registry-s3" 8090
+}
+
+registry_s3_answers() {
+  curl --noproxy '*' --silent --fail --output /dev/null --max-time 2 http://127.0.0.1:8090/healthcheck
+}
+
+# registry_s3_rclone COMMAND...: with an S3 client that is none of ours. The user's name has the account in front.
+registry_s3_rclone() {
+  RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT=http://127.0.0.1:8090 \
+    RCLONE_S3_ACCESS_KEY_ID="seaway:$registry_s3_access_key" RCLONE_S3_SECRET_ACCESS_KEY="$registry_s3_secret_key" \
+    NO_PROXY='*' "$cache/tools/rclone" "$@"
+}
+
+registry_bucket=seaway-registry
+
+# registry_s3_secret ADDRESS: the registry's settings for it, which stand above those of its configuration.
+registry_s3_secret() {
+  cat <<YAML
+apiVersion: v1
+kind: Secret
+metadata: {name: registry-s3, namespace: seaway-registry}
+stringData:
+  REGISTRY_STORAGE: s3
+  REGISTRY_STORAGE_DELETE_ENABLED: "true"
+  REGISTRY_STORAGE_REDIRECT_DISABLE: "true"
+  REGISTRY_STORAGE_S3_REGION: us-east-1
+  REGISTRY_STORAGE_S3_REGIONENDPOINT: http://$1:8090
+  REGISTRY_STORAGE_S3_SECURE: "false"
+  REGISTRY_STORAGE_S3_BUCKET: $registry_bucket
+  REGISTRY_STORAGE_S3_ACCESSKEY: seaway:$registry_s3_access_key
+  REGISTRY_STORAGE_S3_SECRETKEY: $registry_s3_secret_key
+YAML
+}
+
 registry_name=registry.seaway-registry.svc.cluster.local:5000
 registry_pull=localhost:31555
 builder_image=seaway-builder:1

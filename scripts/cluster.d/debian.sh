@@ -5,7 +5,8 @@
 # shellcheck disable=SC2034 # the names in capitals are for render()
 
 packages=(etcd-server containerd runc containernetworking-plugins iptables nftables conntrack socat ethtool
-  ebtables iproute2 openssl curl jq ca-certificates procps python3 python3-pip)
+  ebtables iproute2 openssl curl jq ca-certificates procps python3 python3-pip
+  python3-swift)
 packages_for_compiling=(golang-1.19-go golang-github-modern-go-reflect2-dev dpkg-dev make rsync)
 packages_for_images=(mmdebstrap gcc libc6-dev)
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl)
@@ -19,7 +20,7 @@ if [ -n "$control_plane_only" ]; then
   components=(etcd kube-apiserver kube-controller-manager)
 else
   api_port=6443 etcd_port=12379 controller_manager_port=10257 bind_address=0.0.0.0
-  components=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy open-volumes s3)
+  components=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy open-volumes s3 registry-s3)
 fi
 etcd_peer_port=$((etcd_port + 1))
 
@@ -53,6 +54,7 @@ debian_up() {
   if [ -z "$control_plane_only" ]; then
     debian_start_containerd
     start_s3
+    start_registry_s3
     debian_start_kubelet # looks for Docker for 5 s before it does anything, so as early as may be
   fi
   wait_for 90 kube-apiserver "the API server" kube get --raw /readyz
@@ -62,6 +64,14 @@ debian_up() {
     debian_start_scheduler_and_proxy
     debian_deploy
     full_environment "$state/admin.kubeconfig" "$cache/bin/kubectl" "$NODE_IP"
+    {
+      printf 'export SEAWAY_REGISTRY_S3_ENDPOINT=%q\n' "http://$NODE_IP:8090"
+      printf 'export SEAWAY_REGISTRY_S3_ACCESS_KEY=%q\n' "seaway:$registry_s3_access_key"
+      printf 'export SEAWAY_REGISTRY_S3_SECRET_KEY=%q\n' "$registry_s3_secret_key"
+      printf 'export SEAWAY_REGISTRY_S3_BUCKET=%q\n' "$registry_bucket"
+      printf 'export SEAWAY_RCLONE=%q\n' "$cache/tools/rclone"
+      printf 'export SEAWAY_DOCKER_REGISTRY=%q\n' "$cache/tools/docker-registry"
+    } >>"$state/environment"
   else
     wait_for 60 kube-controller-manager "the default service account" kube get serviceaccount default
     write_environment KUBECONFIG "$state/admin.kubeconfig" KUBECTL "$cache/bin/kubectl"
@@ -206,7 +216,10 @@ debian_rootfs_all() {
 
 debian_images() {
   local images=$cache/images work
-  if debian_has_images; then return 0; fi
+  if debian_has_images; then
+    debian_registry_program
+    return 0
+  fi
   say "making the images"
   (debian_rootfs_all)
   work=$(mktemp -d "$cache/work.XXXXXX")
@@ -230,12 +243,27 @@ debian_images() {
     '{"Env": ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONUNBUFFERED=1"], "Cmd": ["python3"]}' \
     "$images/base.tar"
   rm -rf "$work"
+  debian_registry_program
   say "the images are made"
+}
+
+# The registry's program for tests, out of the image that the cluster runs.
+debian_registry_program() {
+  local layer work
+  [ ! -x "$cache/tools/docker-registry" ] || return 0
+  mkdir -p "$cache/tools"
+  work=$(mktemp -d "$cache/tools/.registry.XXXXXX")
+  for layer in "$cache"/images/services/blobs/sha256/*; do
+    tar -x -f "$layer" -C "$work" --no-same-owner ./usr/bin/docker-registry 2>/dev/null && break
+  done
+  [ -x "$work/usr/bin/docker-registry" ] || { rm -rf "$work"; fail "the image services has no registry"; }
+  mv "$work/usr/bin/docker-registry" "$cache/tools/"
+  rm -rf "$work"
 }
 
 debian_check_ports() {
   local ports="$api_port $etcd_port $etcd_peer_port $controller_manager_port" port used
-  [ -n "$control_plane_only" ] || ports="$ports 8080 10248 10249 10250 10256 10259 31080 31555"
+  [ -n "$control_plane_only" ] || ports="$ports 8080 8090 8091 8092 8093 10248 10249 10250 10256 10259 31080 31555"
   used=$(ss -Hltn | awk '{ sub(/.*:/, "", $4); print $4 }')
   for port in $ports; do
     if grep -qx "$port" <<<"$used"; then
@@ -321,6 +349,7 @@ debian_start_api_server() {
     --service-account-key-file="$state/pki/service-accounts.pub" \
     --service-account-signing-key-file="$state/pki/service-accounts.key" \
     --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --allow-privileged=true \
+    --audit-policy-file="$parts/node/audit.yaml" --audit-log-path="$logs/audit.log" --audit-log-maxsize=500 --audit-log-maxbackup=1 \
     --feature-gates=TTLAfterFinished=true
 }
 
@@ -416,7 +445,15 @@ debian_deploy() {
     render "$manifest"
     echo ---
   done >"$state/manifests.yaml"
-  kube apply --validate=false -f "$state/manifests.yaml" >"$logs/apply.log" 2>&1 ||
+  (umask 077 && registry_s3_secret "$NODE_IP" >"$state/registry-s3.yaml")
+  printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: seaway-registry}\n' | kube apply --validate=false -f - >"$logs/apply.log" 2>&1 ||
+    fail "cannot make the registry's namespace: $(tail -n 3 "$logs/apply.log")"
+  kube apply --validate=false -f "$state/registry-s3.yaml" >>"$logs/apply.log" 2>&1 ||
+    fail "cannot apply the registry's settings: $(tail -n 3 "$logs/apply.log")"
+  wait_for 60 registry-s3 "the registry's S3 server" registry_s3_answers
+  registry_s3_rclone mkdir ":s3:$registry_bucket" >"$logs/registry-bucket.log" 2>&1 ||
+    fail "cannot make the registry's bucket: $(tail -n 3 "$logs/registry-bucket.log")"
+  kube apply --validate=false -f "$state/manifests.yaml" >>"$logs/apply.log" 2>&1 ||
     fail "cannot apply the manifests: $(tail -n 3 "$logs/apply.log")"
   wait_for 60 kubelet "the node" debian_node_ready
   say "the node is ready"
@@ -460,6 +497,7 @@ debian_problems() {
   debian_available kube-system cluster-dns || echo "  cluster DNS is not available"
   debian_available traefik traefik && ingress_answers || echo "  the ingress controller does not answer on 127.0.0.1:31080"
   debian_available seaway-registry registry && registry_answers || echo "  the registry does not answer on $registry_pull"
+  registry_s3_answers || echo "  the registry's S3 server does not answer on port 8090"
   s3_answers || echo "  the S3 server does not answer on port 8080"
   [ -e "$state/environment" ] || echo "  it was not brought up to the end"
 }
@@ -512,7 +550,7 @@ debian_processes() {
   local directory arguments
   for directory in /proc/[0-9]*; do
     case $(readlink "$directory/exe" 2>/dev/null) in
-      */etcd | */containerd | */containerd-shim* | */runc | */kube-* | */kubelet | */rclone | *' (deleted)')
+      */etcd | */containerd | */containerd-shim* | */runc | */kube-* | */kubelet | */rclone | */python3* | *' (deleted)')
         arguments=$(tr '\0' ' ' 2>/dev/null <"$directory/cmdline") || continue
         case $arguments in *"$state/"*) echo "${directory#/proc/}" ;; esac
         ;;

@@ -14,10 +14,12 @@ public struct S3Configuration: Sendable, Equatable {
     public var sessionToken: String?
     /// The bucket is the first segment of the path; else the first label of the host name.
     public var pathStyle: Bool
+    /// PEM certificates that are trusted instead of the system's.
+    public var certificateAuthority: String?
 
     public init(
         endpoint: String, region: String = "us-east-1", bucket: String, prefix: String = "", accessKey: String, secretKey: String,
-        sessionToken: String? = nil, pathStyle: Bool = true
+        sessionToken: String? = nil, pathStyle: Bool = true, certificateAuthority: String? = nil
     ) {
         self.endpoint = endpoint
         self.region = region
@@ -27,6 +29,21 @@ public struct S3Configuration: Sendable, Equatable {
         self.secretKey = secretKey
         self.sessionToken = sessionToken
         self.pathStyle = pathStyle
+        self.certificateAuthority = certificateAuthority
+    }
+
+    /// The same bucket in another region. Only AWS's own endpoints have the region in their name.
+    func moved(to region: String) -> S3Configuration {
+        var moved = self
+        moved.region = region
+        if endpoint == Self.amazon(self.region) { moved.endpoint = Self.amazon(region) }
+        return moved
+    }
+
+    static func amazon(_ region: String) -> String { "https://s3.\(region).amazonaws.com" }
+
+    static func isRegion(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count) && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
     }
 }
 

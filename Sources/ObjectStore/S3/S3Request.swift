@@ -7,6 +7,8 @@ struct S3Request: Sendable {
     var key: String?
     var query: [(String, String)] = []
     var body: [UInt8] = []
+    /// Whether the answer may be a failure though its status is 200.
+    var mayHideError = false
 
     /// A request that is ready to be sent.
     struct Signed: Sendable, Equatable {
@@ -45,7 +47,22 @@ extension S3Request {
     static func get(_ key: String) -> S3Request { S3Request(method: "GET", key: key) }
     static func head(_ key: String) -> S3Request { S3Request(method: "HEAD", key: key) }
     static func delete(_ key: String) -> S3Request { S3Request(method: "DELETE", key: key) }
-    static let headBucket = S3Request(method: "HEAD")
+    static let firstKey = S3Request(method: "GET", query: [("list-type", "2"), ("max-keys", "1")])
+
+    static func beginUpload(_ key: String) -> S3Request { S3Request(method: "POST", key: key, query: [("uploads", "")]) }
+
+    static func uploadPart(_ key: String, id: String, number: Int, _ body: [UInt8]) -> S3Request {
+        S3Request(method: "PUT", key: key, query: [("partNumber", "\(number)"), ("uploadId", id)], body: body)
+    }
+
+    static func abortUpload(_ key: String, id: String) -> S3Request { S3Request(method: "DELETE", key: key, query: [("uploadId", id)]) }
+
+    /// - Parameter tags: What the store named each part, in order.
+    static func completeUpload(_ key: String, id: String, tags: [String]) -> S3Request {
+        let parts = tags.enumerated().map { "<Part><PartNumber>\($0.offset + 1)</PartNumber><ETag>\(S3XML.escaped($0.element))</ETag></Part>" }
+        let body = "<CompleteMultipartUpload>\(parts.joined())</CompleteMultipartUpload>"
+        return S3Request(method: "POST", key: key, query: [("uploadId", id)], body: Array(body.utf8), mayHideError: true)
+    }
 
     static func list(prefix: String, continuation: String?) -> S3Request {
         var query = [("list-type", "2"), ("max-keys", "1000"), ("prefix", prefix)]

@@ -19,6 +19,10 @@ struct S3XML {
         values = collector.values
     }
 
+    static func escaped(_ text: String) -> String {
+        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;").replacing("\"", with: "&quot;")
+    }
+
     func first(_ path: String) -> String? { values.first { $0.path == path }?.text }
     func all(_ path: String) -> [String] { values.filter { $0.path == path }.map(\.text) }
 

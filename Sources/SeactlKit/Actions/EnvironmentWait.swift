@@ -23,7 +23,7 @@ struct EnvironmentWait: Sendable {
             let (states, states_) = AsyncThrowingStream<Environment?, any Error>.makeStream(bufferingPolicy: .bufferingNewest(1))
             let (logEnd, logEnd_) = AsyncStream<Void>.makeStream()
             var followsBuild = false
-            states_.yield(environment)
+            if cluster.engine == .kubernetes { states_.yield(environment) }
             group.addTask {
                 do {
                     try await follow(key, from: environment.metadata.resourceVersion) { states_.yield($0) }

@@ -12,6 +12,7 @@ struct SyncAction: Sendable {
     /// What is wanted but for the revision, which the scan finds.
     var wanted: WantedEnvironment
     var takeOver: Bool
+    var secrets: [WantedSecret] = []
     var scan: @Sendable () async throws -> SourceScan
     let progress = SyncProgress()
 
@@ -26,37 +27,58 @@ struct SyncAction: Sendable {
         var wanted = wanted
         wanted.spec.revision = scanned.tree.revision.hex
         let present = try await existing
-        switch SyncDecision.make(existing: present, wanted: wanted, takeOver: takeOver) {
-        case .refuse(let failure):
-            throw failure
-        case .upToDate(let urls):
+        // Before anything is written, also the Secrets: what is somebody else's stays as it is.
+        if let refusal = SyncDecision.refusal(existing: present, wanted: wanted, takeOver: takeOver) { throw refusal }
+        let keeper = SecretsAction(cluster: cluster, output: output, environment: wanted.key, wanted: secrets)
+        let steps = try await keeper.plan(uid: present?.metadata.uid)
+        if !steps.isEmpty { wanted.spec.secrets = steps.map(\.reference) }
+
+        if case .upToDate(let urls) = SyncDecision.make(existing: present, wanted: wanted, takeOver: takeOver) {
             output.emit(.stage(.source, .done(Self.describe(scanned, nil))))
-            progress.noteUpToDate()
-            output.emit(.upToDate(urls: urls))
-            return urls
-        case .proceed(let decided):
-            if present == nil { try await prepareNamespace(decided.key.namespace ?? "default") }
-            async let finished = finishedBuilds(present)
-            try await upload(scanned, to: decided.key)
-            let wait = EnvironmentWait(
-                cluster: cluster, output: output, system: system, progress: progress, finishedBuilds: await finished)
-            return try await applyAndWait(wanted, wait)
+            try await keeper.write(steps, uid: present?.metadata.uid)
+            return try await upToDate(present, wanted, urls)
         }
+        if present == nil { try await prepareNamespace(wanted.key.namespace ?? "default") }
+        async let finished = finishedBuilds(present)
+        try await upload(scanned, to: wanted.key)
+        try await keeper.write(steps, uid: present?.metadata.uid)
+        let wait = EnvironmentWait(
+            cluster: cluster, output: output, system: system, progress: progress, finishedBuilds: await finished)
+        let urls = try await applyAndWait(wanted, wait) { applied in
+            if applied.metadata.uid != present?.metadata.uid { try await keeper.own(steps, uid: applied.metadata.uid) }
+        }
+        await keeper.prune(present?.spec.secrets ?? [])
+        return urls
     }
 
     /// Decides once more by what the cluster has now: sending may have taken minutes, in which somebody else may have made the
     /// Environment, or a build of the same revision may have failed.
-    private func applyAndWait(_ wanted: WantedEnvironment, _ wait: EnvironmentWait) async throws -> [String] {
-        switch SyncDecision.make(existing: try await cluster.environments.get(wanted.key), wanted: wanted, takeOver: takeOver) {
+    private func applyAndWait(
+        _ wanted: WantedEnvironment, _ wait: EnvironmentWait, onApplied: (Environment) async throws -> Void
+    ) async throws -> [String] {
+        let present = try await cluster.environments.get(wanted.key)
+        switch SyncDecision.make(existing: present, wanted: wanted, takeOver: takeOver) {
         case .refuse(let failure):
             throw failure
         case .upToDate(let urls):
-            progress.noteUpToDate()
-            output.emit(.upToDate(urls: urls))
-            return urls
+            return try await upToDate(present, wanted, urls)
         case .proceed(let decided):
-            return try await wait.untilReady(try await apply(decided), revision: decided.spec.revision)
+            let applied = try await apply(decided)
+            try await onApplied(applied)
+            return try await wait.untilReady(applied, revision: decided.spec.revision)
         }
+    }
+
+    /// Nothing is to be done but for a temporary environment, whose life begins anew with each sync.
+    private func upToDate(_ present: Environment?, _ wanted: WantedEnvironment, _ urls: [String]) async throws -> [String] {
+        if let present, present.spec.ttlSeconds != nil {
+            var same = wanted
+            same.spec = present.spec
+            _ = try await cluster.environments.apply(same.object(syncedAt: Timestamp(system.now())))
+        }
+        progress.noteUpToDate()
+        output.emit(.upToDate(urls: urls))
+        return urls
     }
 
     /// Makes the namespace unless it is there. One that was there before is never labelled, so that nobody takes it for ours.
@@ -68,22 +90,21 @@ struct SyncAction: Sendable {
                     .clusterFailed, "namespace \(name) is being deleted", next: ["wait until it is gone, then run `seactl env sync` again"])
             }
         } catch let error as KubernetesError where error.isForbidden {
-            // Rights in one namespace do not include looking at it. If it is missing, the next request says so.
+            // Rights in one namespace do not include looking at others. If it is missing, the next request says so.
             return
         }
         do {
             try await cluster.namespaces.create([
                 "apiVersion": "v1", "kind": "Namespace",
-                "metadata": ["name": .string(name), "labels": [Self.managedLabel: "true"]],
+                "metadata": ["name": .string(name), "labels": [Names.createdNamespaceLabel: "true"]],
             ])
             output.emit(.note("namespace \(name) created"))
-        } catch let error as KubernetesError where error.status?.isAlreadyExists == true {
+        } catch let error as KubernetesError where error.isAlreadyExists {
             return
+        } catch let error as KubernetesError where error.isForbidden {
+            throw CommandFailure.noNamespace(name, error)
         }
     }
-
-    /// On namespaces that `seactl` made.
-    static let managedLabel = "seaway.ctx.sh/managed"
 
     private func finishedBuilds(_ present: Environment?) async -> Set<String> {
         guard let present else { return [] }
@@ -99,9 +120,10 @@ struct SyncAction: Sendable {
     }
 
     private func apply(_ wanted: WantedEnvironment) async throws -> Environment {
-        output.emit(.stage(.build, .running("waiting for the operator")))
+        output.emit(.stage(.build, .running(cluster.engine == .local ? "starting" : "waiting for the operator")))
+        if cluster.engine == .local { progress.noteLocal() }
         do {
-            let applied = try await cluster.environments.apply(wanted.object())
+            let applied = try await cluster.environments.apply(wanted.object(syncedAt: Timestamp(system.now())))
             progress.noteApplied()
             return applied
         } catch let error as KubernetesError where error.status?.isInvalid == true {
@@ -115,6 +137,7 @@ struct SyncAction: Sendable {
     static func describe(_ scanned: SourceScan, _ sent: SentSources?) -> String {
         let files = Format.count(scanned.tree.fileCount, "file")
         guard let sent else { return "\(files), unchanged" }
+        if sent.isReadInPlace { return "\(files), read in place" }
         guard sent.files > 0 else { return "\(files), all known to the cluster" }
         return "\(files), \(Format.count(sent.files)) changed, \(Format.bytes(sent.bytes)) sent"
     }
@@ -125,11 +148,14 @@ final class SyncProgress: Sendable {
     private struct State {
         var isApplied = false
         var isUpToDate = false
+        var isLocal = false
         var reports: [StageReport] = []
     }
     private let state = Mutex(State())
 
     func noteApplied() { state.withLock { $0.isApplied = true } }
+    /// Nothing goes on once the command has ended.
+    func noteLocal() { state.withLock { $0.isLocal = true } }
     func noteUpToDate() { state.withLock { $0.isUpToDate = true } }
     /// Whether the cluster has what was wanted, though perhaps it does not run yet.
     var isSynced: Bool { state.withLock { $0.isApplied || $0.isUpToDate } }
@@ -137,7 +163,11 @@ final class SyncProgress: Sendable {
 
     /// What a user is told who pressed Ctrl-C.
     var interruption: CommandFailure {
-        state.withLock(\.isApplied)
+        if state.withLock(\.isLocal) {
+            return CommandFailure(
+                .interrupted, "interrupted", next: ["`seactl env sync` takes up where this ended, `seactl env status` tells how it is"])
+        }
+        return state.withLock(\.isApplied)
             ? CommandFailure(
                 .interrupted, "interrupted; the build and the deployment go on in the cluster",
                 next: ["`seactl env status` tells how far they are, `seactl env sync` waits for them again"])

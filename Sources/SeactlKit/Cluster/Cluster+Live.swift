@@ -6,7 +6,9 @@ import SeawayAPI
 extension Cluster {
     /// The cluster that a client talks to.
     static func live(_ client: KubernetesClient) -> Cluster {
-        Cluster(environments: .live(client), namespaces: .live(client), sources: .live(client), pods: .live(client), objects: .live(client))
+        Cluster(
+            environments: .live(client), namespaces: .live(client), secrets: .live(client), sources: .live(client), pods: .live(client),
+            objects: .live(client))
     }
 
     /// The server ends a watch after so many seconds; it is begun again then.
@@ -54,6 +56,15 @@ extension NamespaceAccess {
         NamespaceAccess(
             get: { name in try await client.getIfPresent(Namespace.self, name, namespace: nil) },
             create: { object in _ = try await client.create(object) })
+    }
+}
+
+extension SecretAccess {
+    static func live(_ client: KubernetesClient) -> SecretAccess {
+        SecretAccess(
+            get: { key in try await client.getIfPresent(Secret.self, key.name, namespace: key.namespace) },
+            apply: { object in _ = try await client.apply(object, fieldManager: Names.clientFieldManager, force: true) },
+            delete: { key, uid in try await client.delete(Secret.resource, name: key.name, namespace: key.namespace, uid: uid) })
     }
 }
 

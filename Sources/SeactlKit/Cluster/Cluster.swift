@@ -7,9 +7,18 @@ import Source
 struct Cluster: Sendable {
     var environments: EnvironmentAccess
     var namespaces: NamespaceAccess
+    var secrets: SecretAccess
     var sources: SourceAccess
     var pods: PodAccess
     var objects: ObjectAccess
+    var engine = Engine.kubernetes
+}
+
+/// Where environments run.
+enum Engine: Sendable {
+    case kubernetes
+    /// Podman on this machine.
+    case local
 }
 
 struct EnvironmentAccess: Sendable {
@@ -31,6 +40,13 @@ struct NamespaceAccess: Sendable {
     var create: @Sendable (JSONValue) async throws -> Void
 }
 
+struct SecretAccess: Sendable {
+    var get: @Sendable (ObjectKey) async throws -> Secret?
+    /// Server-side apply.
+    var apply: @Sendable (JSONValue) async throws -> Void
+    var delete: @Sendable (ObjectKey, _ uid: String?) async throws -> Void
+}
+
 struct SourceAccess: Sendable {
     /// Sends what the operator lacks of a scan, for the environment of that key.
     var upload: @Sendable (SourceScan, ObjectKey, _ progress: @escaping @Sendable (UploadState) -> Void) async throws -> SentSources
@@ -41,6 +57,8 @@ struct SentSources: Sendable, Equatable {
     var files: Int
     /// Compressed, as on the wire.
     var bytes: Int
+    /// Nothing travels: the build reads the files where they are.
+    var isReadInPlace = false
 }
 
 struct LogRequest: Sendable, Equatable {

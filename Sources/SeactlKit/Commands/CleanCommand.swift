@@ -19,15 +19,21 @@ struct CleanCommand: SeactlCommand {
     func run(in system: System) async throws {
         let project = try Project.load(options.manifest, in: system)
         let key = try project.key(of: target.environment, options)
-        try await options.cluster.withCluster(system) { connection in
-            try project.guardContext(connection, memory: SyncMemory(system), options: options, yes: yes, in: system)
+        try await options.withEngine(system) { connection in
+            if connection.cluster.engine == .kubernetes {
+                try project.guardContext(connection, memory: SyncMemory(system), options: options, yes: yes, in: system)
+            }
             let output = Output(PlainRenderer(), elapsed: system.elapsed, write: system.standardError.write)
             let action = CleanAction(
                 cluster: connection.cluster, output: output, system: system, key: key, owner: system.user, takeOver: takeOver)
             let removed = try await race(
                 system, timeout: (timeout.duration, { CleanAction.timeOut(after: timeout.duration, key) }),
                 interrupted: {
-                    CommandFailure(.interrupted, "interrupted; an environment that is being deleted goes away in the cluster all the same")
+                    CommandFailure(
+                        .interrupted,
+                        connection.cluster.engine == .local
+                            ? "interrupted; `seactl env clean` goes on with it"
+                            : "interrupted; an environment that is being deleted goes away in the cluster all the same")
                 }, work: { try await action.run() })
             guard options.format == .text else { return }
             let name = "\(key.name) in namespace \(key.namespace ?? "default")"

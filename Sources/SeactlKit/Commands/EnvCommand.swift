@@ -5,7 +5,7 @@ struct EnvCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "env",
         abstract: "Works with the environments of the manifest.",
-        subcommands: [SyncCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, CleanCommand.self])
+        subcommands: [SyncCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, ExecCommand.self, CleanCommand.self])
 }
 
 /// Which of the manifest's environments.

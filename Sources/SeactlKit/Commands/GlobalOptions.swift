@@ -18,6 +18,9 @@ struct ClusterOptions: ParsableArguments {
 struct GlobalOptions: ParsableArguments {
     @OptionGroup(title: "Global options") var cluster: ClusterOptions
 
+    @Flag(help: "Build and run on this machine with Podman; the default when no cluster is configured.")
+    var local = false
+
     @Option(name: [.customShort("n"), .long], help: "The namespace, instead of the manifest's.")
     var namespace: String?
 
@@ -45,6 +48,19 @@ extension ClusterOptions {
 }
 
 extension GlobalOptions {
+    /// Works with Podman on this machine where that is asked for or no cluster is configured, else with the cluster of the options.
+    func withEngine<Result>(_ system: System, _ body: (Connection) async throws -> Result) async throws -> Result {
+        let request = ConnectionRequest(kubeconfig: cluster.kubeconfig, context: cluster.context, verbose: cluster.verbose)
+        if local, request.kubeconfig != nil || request.context != nil {
+            throw CommandFailure(.badInput, "--local runs on this machine, --context and --kubeconfig name a cluster", next: ["use one of them"])
+        }
+        guard local || !system.hasCluster(request) else { return try await cluster.withCluster(system, body) }
+        let connection = try await system.connectLocal()
+        let result = try await body(connection)
+        await connection.close()
+        return result
+    }
+
     /// Where progress goes: stdout, or stderr as plain lines when stdout is for an object.
     func output(_ system: System) -> Output {
         guard format == .text else {

@@ -12,7 +12,7 @@ struct ListCommand: SeactlCommand {
     @OptionGroup(title: "Global options") var options: GlobalOptions
 
     func run(in system: System) async throws {
-        try await options.cluster.withCluster(system) { connection in
+        try await options.withEngine(system) { connection in
             let list = try await race(system) { try await find(connection, in: system) }
             guard options.format == .text else {
                 return system.standardOutput.write(try ObjectText.render(list, as: options.format))

@@ -25,7 +25,7 @@ struct LogsCommand: SeactlCommand {
 
     func run(in system: System) async throws {
         let key = try Project.load(options.manifest, in: system).key(of: target.environment, options)
-        try await options.cluster.withCluster(system) { connection in
+        try await options.withEngine(system) { connection in
             let write = system.standardOutput.write
             let action = LogsAction(
                 cluster: connection.cluster, system: system, key: key, follow: follow, previous: previous, tailLines: tail,

@@ -9,11 +9,14 @@ public struct Seactl: ParsableCommand {
             seactl sends the source tree to Seaway in the cluster, which builds the image, deploys it and tells what \
             happened. It needs a kubeconfig and nothing else.
 
-            Exit codes: 0 done; 2 bad input (usage, manifest, files); 3 the cluster refused or cannot be reached; \
+            Exit codes: 0 done; 1 `deps diff` found a difference; 2 bad input (usage, manifest, files); 3 the cluster refused or cannot be reached; \
             4 build failed; 5 deployment failed; 6 timed out; 7 a dependency failed; 130 interrupted.
             """,
         version: Version.current,
-        subcommands: [EnvCommand.self, InstallCommand.self, UninstallCommand.self, VersionCommand.self])
+        subcommands: [
+            EnvCommand.self, DepsCommand.self, ManifestCommand.self, InstallCommand.self, UninstallCommand.self, DoctorCommand.self,
+            VersionCommand.self,
+        ])
 
     public init() {}
 }
@@ -42,6 +45,9 @@ extension Seactl {
         do {
             try await command.run(in: system)
             return .done
+        } catch let status as CommandStatus {
+            // What there was to say has been said.
+            return status
         } catch {
             return report(CommandFailure(describing: error), in: system)
         }

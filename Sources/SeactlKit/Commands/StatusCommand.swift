@@ -13,7 +13,7 @@ struct StatusCommand: SeactlCommand {
 
     func run(in system: System) async throws {
         let key = try Project.load(options.manifest, in: system).key(of: target.environment, options)
-        try await options.cluster.withCluster(system) { connection in
+        try await options.withEngine(system) { connection in
             let object = try await race(system) { try await connection.cluster.environments.object(key) }
             guard let object else { throw CommandFailure.noEnvironment(key, connection) }
             guard options.format == .text else {

@@ -21,6 +21,8 @@ struct SyncCommand: SeactlCommand {
     var takeOver = false
     @Flag(name: .shortAndLong, help: "Go on though the last sync of this manifest went to another context.")
     var yes = false
+    @Flag(help: "Apply the dependencies first, as `seactl deps apply` does.")
+    var withDeps = false
     @OptionGroup(title: "Global options") var options: GlobalOptions
 
     func run(in system: System) async throws {
@@ -28,20 +30,30 @@ struct SyncCommand: SeactlCommand {
         let environment = try project.environment(named: target.environment)
         let wanted = project.wanted(environment, namespace: options.namespace, owner: system.user)
         let selection = try project.selection(environment)
-        try await options.cluster.withCluster(system) { connection in
+        let secrets = try project.secrets(environment)
+        try await options.withEngine(system) { connection in
             let memory = SyncMemory(system)
-            try project.guardContext(connection, memory: memory, options: options, yes: yes, in: system)
+            // The guard is against the wrong cluster.
+            if connection.cluster.engine == .kubernetes {
+                try project.guardContext(connection, memory: memory, options: options, yes: yes, in: system)
+            }
             let output = options.output(system)
-            let place = "namespace \(wanted.key.namespace ?? "default"), context \(connection.context)"
+            let isLocal = connection.cluster.engine == .local
+            let place = "namespace \(wanted.key.namespace ?? "default"), \(isLocal ? "Podman on this machine" : "context \(connection.context)")"
             output.emit(.heading("\(wanted.key.name)/\(wanted.environmentName) → \(place)"))
-            for warning in project.warnings(environment) { output.emit(.warning(warning)) }
+            if withDeps {
+                let session = project.dependencySession(
+                    connection, environment, namespace: options.namespace, output: output, system: system, yes: yes)
+                try await race(system, output: output) { try await session.applyAll(environment.dependencies, isWhole: true) }
+            }
+            for warning in project.warnings(environment, withDeps: withDeps) { output.emit(.warning(warning)) }
 
             let action = SyncAction(
                 cluster: connection.cluster, output: output, system: system, wanted: wanted, takeOver: takeOver,
-                scan: { try await project.scan(selection, cacheFile: project.scanCache(in: system)) })
+                secrets: secrets, scan: { try await project.scan(selection, cacheFile: project.scanCache(in: system)) })
             defer {
                 output.finish()
-                if action.progress.isSynced { remember(connection, project, memory, output) }
+                if action.progress.isSynced, connection.cluster.engine == .kubernetes { remember(connection, project, memory, output) }
             }
             _ = try await race(
                 system, output: output, timeout: (timeout.duration, { action.progress.timeOut(after: timeout.duration, wanted.displayName) }),

@@ -18,7 +18,7 @@ enum PodChoice {
 
     /// The container whose log tells how the build went: the one that fetches the sources if that failed.
     static func buildContainer(of pod: Pod) -> String {
-        let source = pod.status?.initContainerStatuses?.first { $0.name == Names.sourceContainer }
+        let source = status(of: Names.sourceContainer, in: pod)
         return (source?.state?.terminated?.exitCode ?? 0) == 0 ? Names.buildContainer : Names.sourceContainer
     }
 
@@ -38,7 +38,8 @@ enum PodChoice {
     /// Whether a pod has done all it will do.
     static func isFinished(_ pod: Pod) -> Bool {
         pod.metadata.deletionTimestamp != nil || pod.status?.phase == "Succeeded" || pod.status?.phase == "Failed"
-            || (pod.status?.containerStatuses ?? []).contains { $0.state?.terminated != nil }
+            // The sources are fetched beside a build, and are there long before it ends.
+            || (pod.status?.containerStatuses ?? []).contains { $0.name != Names.sourceContainer && $0.state?.terminated != nil }
     }
 
     /// Why a container does not run yet, as the kubelet or the scheduler says it.

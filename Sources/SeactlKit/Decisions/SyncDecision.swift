@@ -13,7 +13,7 @@ struct WantedEnvironment: Equatable, Sendable {
     var displayName: String { "\(key.name)/\(environmentName)" + (key.namespace.map { " (namespace \($0))" } ?? "") }
 
     /// The object as it is applied: nothing but what `seactl` owns.
-    func object() throws -> JSONValue {
+    func object(syncedAt: Timestamp) throws -> JSONValue {
         [
             "apiVersion": .string(Environment.resource.apiVersion),
             "kind": .string(Environment.resource.kind),
@@ -21,7 +21,7 @@ struct WantedEnvironment: Equatable, Sendable {
                 "name": .string(key.name),
                 "namespace": .string(key.namespace ?? "default"),
                 "labels": [Names.environmentNameLabel: .string(environmentName)],
-                "annotations": [Names.ownerAnnotation: .string(owner)],
+                "annotations": [Names.ownerAnnotation: .string(owner), Names.syncedAtAnnotation: .string("\(syncedAt)")],
             ],
             "spec": try JSONValue(encoding: spec).droppingNulls,
         ]

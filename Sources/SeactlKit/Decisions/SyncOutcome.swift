@@ -122,6 +122,10 @@ extension CommandFailure {
         switch reason {
         case .buildFailed: "the build failed"
         case .buildDeadlineExceeded: "the build took too long"
+        case .dockerfileNotFound: "there is no Dockerfile"
+        case .dockerfileInvalid: "the Dockerfile is not valid"
+        case .baseImageUnavailable: "the base image cannot be pulled"
+        case .platformUnsupported: "the platform cannot be built"
         case .buildOutOfMemory: "the build ran out of memory"
         case .crashLoop: "the application crashes"
         case .imagePullFailed: "the image cannot be pulled"
@@ -139,6 +143,10 @@ extension CommandFailure {
         switch reason {
         case .buildFailed:
             ["fix the Dockerfile or the sources and run `seactl env sync` again", "the whole log: `seactl env logs --build`"]
+        case .dockerfileNotFound: ["name it under `build.dockerfile`, and see that `include` and `exclude` leave it among the sources"]
+        case .dockerfileInvalid: ["correct the Dockerfile and run `seactl env sync` again"]
+        case .baseImageUnavailable: ["check the image's name in the Dockerfile, and that the machine that builds reaches its registry"]
+        case .platformUnsupported: ["correct `build.platform` in the manifest, or leave it out"]
         case .buildDeadlineExceeded: ["look where the build hangs: `seactl env logs --build`"]
         case .buildOutOfMemory: ["make the build use less memory, then run `seactl env sync` again"]
         case .crashLoop: ["`seactl env logs --previous` shows the log; fix the application and run `seactl env sync` again"]

@@ -39,6 +39,8 @@ enum OutputEvent: Equatable, Sendable {
     case heading(String)
     case note(String)
     case warning(String)
+    /// A line about the dependencies.
+    case dependency(String)
     case stage(Stage, StageState)
     case upload(UploadState)
     case log(Stage, String)

@@ -31,8 +31,13 @@ enum Format {
     /// `0.4 s`, `1 min 12 s`, `2 h 5 min`.
     static func seconds(_ duration: Duration) -> String {
         let total = max(0, duration / .seconds(1))
-        if total < 60 { return "\(tenths(total)) s" }
-        let whole = Int(total)
+        return total < 60 ? "\(tenths(total)) s" : wholeSeconds(duration)
+    }
+
+    /// `13 s`, `1 min 12 s`, `2 h 5 min`.
+    static func wholeSeconds(_ duration: Duration) -> String {
+        let whole = Int(max(0, duration / .seconds(1)))
+        if whole < 60 { return "\(whole) s" }
         if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
         return "\(whole / 3600) h \(whole % 3600 / 60) min"
     }

@@ -11,6 +11,7 @@ struct LiveRenderer: Renderer {
     private var clock = StageClock()
     private var heading = ""
     private var upload: UploadState?
+    private var meter = UploadMeter()
     private var log: [String] = []
     private var result: String?
     private var drawnLines = 0
@@ -26,11 +27,14 @@ struct LiveRenderer: Renderer {
         switch event {
         case .heading(let text): heading = text
         case .note(let text): return frame(at: time, above: [text])
+        case .dependency(let text): return frame(at: time, above: [TextCleaning.plain(text)])
         case .warning(let text): return frame(at: time, above: [style.warning("warning: ") + text])
         case .stage(let stage, let state):
             guard clock.note(stage, state, at: time) else { return "" }
             if stage == .build, state.isOver { log = [] }
-        case .upload(let state): upload = state
+        case .upload(let state):
+            upload = state
+            meter.note(state.bytesSent, at: time)
         case .log(_, let text):
             log.append(TextCleaning.plain(text))
             log.removeFirst(max(0, log.count - Self.logLines))
@@ -88,7 +92,7 @@ struct LiveRenderer: Renderer {
     private func stageLine(_ stage: Stage, at time: Duration, width: Int) -> String {
         let state = clock.state(stage)
         var text = state.text
-        if stage == .source, case .running = state, let upload { text = Self.describe(upload) }
+        if stage == .source, case .running = state, let upload { text = describe(upload, at: time) }
         let took = clock.elapsed(stage, at: time).map(Format.seconds) ?? ""
         let room = max(8, width - 12 - took.count - 2)
         let body = TextCleaning.cut(text, to: room)
@@ -106,11 +110,10 @@ struct LiveRenderer: Renderer {
 
     private static let spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
-    private static func describe(_ upload: UploadState) -> String {
+    private func describe(_ upload: UploadState, at time: Duration) -> String {
         let share = upload.bytesTotal > 0 ? min(1, Double(upload.bytesSent) / Double(upload.bytesTotal)) : 1
         let filled = Int((share * 16).rounded())
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 16 - filled)
-        return "\(bar) \(Format.count(upload.filesSent))/\(Format.count(upload.filesTotal, "file")), "
-            + "\(Format.bytes(upload.bytesSent)) of \(Format.bytes(upload.bytesTotal))"
+        return "\(bar) \(meter.text(upload, at: time))"
     }
 }

@@ -1,14 +1,26 @@
 /// Lines without any escape sequence, one for each change: for pipes, files and CI.
 struct PlainRenderer: Renderer {
     private var clock = StageClock()
+    private var meter = UploadMeter()
+    /// When progress was last told.
+    private var told: Duration?
+
+    /// Progress is a line now and then, not thousands of them in the log of a CI.
+    private static let uploadPause: Duration = .seconds(5)
 
     mutating func render(_ event: OutputEvent, at time: Duration) -> String {
         switch event {
         case .heading(let text): return line("sync", text)
         case .note(let text): return line("note", text)
         case .warning(let text): return line("warning", text)
+        case .dependency(let text): return line("deps", TextCleaning.plain(text))
         case .log(let stage, let text): return line(stage.rawValue, "| " + TextCleaning.plain(text))
-        case .upload: return ""
+        case .upload(let state):
+            meter.note(state.bytesSent, at: time)
+            let last = told ?? clock.begin(.source) ?? time
+            guard time - last >= Self.uploadPause, state.bytesSent < state.bytesTotal else { return "" }
+            told = time
+            return line(Stage.source.rawValue, "sending: \(meter.text(state, at: time))")
         case .stage(let stage, let state):
             guard clock.note(stage, state, at: time) else { return "" }
             return stageLine(stage, state, at: time)

@@ -19,6 +19,9 @@ struct StageClock: Equatable, Sendable {
 
     func state(_ stage: Stage) -> StageState { states[stage, default: .pending] }
 
+    /// When a stage began.
+    func begin(_ stage: Stage) -> Duration? { begins[stage] }
+
     /// How long a stage took or has taken until now; `nil` before it began.
     func elapsed(_ stage: Stage, at time: Duration) -> Duration? {
         begins[stage].map { (ends[stage] ?? time) - $0 }

@@ -22,6 +22,7 @@ enum StatusText {
         if isBehind(environment) { add("Note", "the operator has not looked at the newest settings yet") }
         add("Image", status?.image)
         add("URL", status?.urls?.joined(separator: " "))
+        add("Goes away", goesAway(environment, now).map { "\($0), as it is temporary; each sync begins its life anew" })
         add("Owner", environment.metadata.annotations?[Names.ownerAnnotation])
         add("Updated", status?.lastUpdated.map { age($0, now) + " ago" })
         let conditions = status?.conditions ?? []
@@ -40,10 +41,20 @@ enum StatusText {
                 environment.namespace ?? "", environment.name, environment.metadata.labels?[Names.environmentNameLabel] ?? "-",
                 status?.condition(.ready)?.status.rawValue ?? "Unknown", status?.reason ?? "-",
                 (status?.deployedRevision).map(Format.short) ?? "-",
-                environment.metadata.creationTimestamp.map { age($0, now) } ?? "-", status?.urls?.first ?? "-",
+                environment.metadata.creationTimestamp.map { age($0, now) } ?? "-", goesAway(environment, now) ?? "-",
+                status?.urls?.first ?? "-",
             ]
         }
-        return Table.render([["NAMESPACE", "NAME", "ENVIRONMENT", "READY", "REASON", "REVISION", "AGE", "URL"]] + rows)
+        return Table.render([["NAMESPACE", "NAME", "ENVIRONMENT", "READY", "REASON", "REVISION", "AGE", "GOES AWAY", "URL"]] + rows)
+    }
+
+    /// When a temporary environment is deleted: `in 7h`; `nil` for one that stays.
+    static func goesAway(_ environment: Environment, _ now: Date) -> String? {
+        guard let seconds = environment.spec.ttlSeconds, environment.metadata.deletionTimestamp == nil else { return nil }
+        let synced = environment.metadata.annotations?[Names.syncedAtAnnotation].flatMap { Timestamp($0) }
+        guard let begin = synced ?? environment.metadata.creationTimestamp else { return nil }
+        let left = begin.date.addingTimeInterval(Double(seconds)).timeIntervalSince(now)
+        return left > 0 ? "in \(Format.age(left))" : "now"
     }
 
     private static func revisions(_ environment: Environment) -> String {

@@ -1,5 +1,6 @@
 import KubernetesClient
 import SeawayAPI
+import SeawayLocal
 
 /// Why a command did not do what it was asked: what happened and where, why, and what to do next.
 struct CommandFailure: Error, Equatable, Sendable {
@@ -41,6 +42,7 @@ extension CommandFailure {
         switch error {
         case let failure as CommandFailure: self = failure
         case let errors as ManifestErrors: self.init(manifest: errors)
+        case let error as LocalError: self.init(local: error)
         case let error as KubernetesError: self.init(cluster: error)
         case is CancellationError: self.init(.interrupted, "interrupted")
         default: self.init(.clusterFailed, "\(error)", next: ["run the command again with -v to see the requests"])
@@ -54,12 +56,28 @@ extension CommandFailure {
     init(cluster error: KubernetesError) {
         var next = ["check the context with `kubectl cluster-info`, or name another one with --context"]
         if error.isForbidden {
-            next = ["ask the cluster's administrator for this right, or use another context with --context"]
+            next = [
+                "ask the cluster's administrator for the role `edit` in the namespace, which holds all that seactl needs there:",
+                "`kubectl create rolebinding NAME -n NAMESPACE --clusterrole=edit --user=YOU`; or use another context with --context",
+            ]
         } else if error.isUnauthorized {
             next = ["log in to the cluster again, or use another context with --context"]
         } else if error.status != nil {
             next = []
         }
         self.init(.clusterFailed, error.description, next: next)
+    }
+}
+
+extension CommandFailure {
+    /// The namespace is missing, and this person may not make it.
+    static func noNamespace(_ name: String, _ error: KubernetesError) -> CommandFailure {
+        CommandFailure(
+            .clusterFailed, "namespace \(name) does not exist, and you may not create it", detail: error.description,
+            next: [
+                "ask the cluster's administrator: `kubectl create namespace \(name)` and",
+                "`kubectl create rolebinding NAME -n \(name) --clusterrole=edit --user=YOU`",
+                "or use a namespace that is there: `namespace` in the manifest, or -n",
+            ])
     }
 }

@@ -23,7 +23,7 @@ struct Project: Sendable {
         let variables = system.variables
         let root = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let user = system.user
-        let manifest = try Manifest.load(path: path).expanding { name in
+        let manifest = try Manifest.load(path: path, patternProblem: Selection.problem(of:)).expanding { name in
             switch name {
             case "USER": user
             case "BRANCH": variables["BRANCH"] ?? GitBranch.current(in: root)
@@ -65,9 +65,22 @@ struct Project: Sendable {
                 next: ["write it, or name another one with `build.dockerfile` in \(manifestPath)"])
         }
         let include = build?.include ?? []
-        let manifestItself = include.isEmpty ? ["^" + Self.escape(manifestName) + "$"] : []
-        return try Selection(
-            include: include, exclude: (build?.exclude ?? []) + manifestItself, dockerignore: try dockerignore(), always: [dockerfile])
+        var exclude = build?.exclude ?? []
+        if include.isEmpty { exclude.append("^" + Self.escape(manifestName) + "$") }
+        // What a Secret holds must not be in the image as well.
+        exclude += environment.secrets.flatMap(\.paths).compactMap(pathInTree).map { "^" + Self.escape($0) + "$" }
+        return try Selection(include: include, exclude: exclude, dockerignore: try dockerignore(), always: [dockerfile])
+    }
+
+    /// A path of the manifest relative to the root of the sources; `nil` when it lies elsewhere.
+    private func pathInTree(_ path: String) -> String? {
+        let file = absolute(path)
+        return file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : nil
+    }
+
+    /// A path of the manifest, which is relative to it.
+    private func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path, relativeTo: URL(fileURLWithPath: root, isDirectory: true)).standardizedFileURL.path
     }
 
     private func dockerignore() throws -> String? {
@@ -102,17 +115,58 @@ struct Project: Sendable {
         name.map { $0.isASCII && !$0.isLetter && !$0.isNumber ? "\\\($0)" : "\($0)" }.joined()
     }
 
+    // MARK: Secrets
+
+    /// The Secrets of an environment with what their files hold.
+    /// - Throws: ``CommandFailure`` (2) that names the file, and the line but never what stands in it.
+    func secrets(_ environment: ManifestEnvironment) throws -> [WantedSecret] {
+        try environment.secrets.map { secret in
+            var data: [String: Data] = [:]
+            if let path = secret.fromEnvFile {
+                data = try EnvFile.parse(try content(of: path, for: secret), file: absolute(path)).mapValues { Data($0.utf8) }
+            }
+            for (key, path) in secret.fromFile ?? [:] { data[key] = try content(of: path, for: secret) }
+            let size = data.values.reduce(0) { $0 + $1.count }
+            guard size <= WantedSecret.largest else {
+                throw CommandFailure(
+                    .badInput, "Secret \(secret.name) would hold \(Format.bytes(size)), the API server takes at most 1.0 MiB",
+                    next: ["make its files smaller, or split it in \(manifestPath)"])
+            }
+            return WantedSecret(name: secret.name, data: data)
+        }
+    }
+
+    private func content(of path: String, for secret: ManifestSecret) throws -> Data {
+        let file = absolute(path)
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
+            let data = try handle.read(upToCount: WantedSecret.largest + 1) ?? Data()
+            try handle.close()
+            return data
+        } catch {
+            let missing = !FileManager.default.fileExists(atPath: file)
+            throw CommandFailure(
+                .badInput, "Secret \(secret.name) cannot be made: \(file) \(missing ? "is not there" : "cannot be read")",
+                next: ["write the file, or name another one under `secrets` in \(manifestPath)"])
+        }
+    }
+
     // MARK: Checks
 
-    func warnings(_ environment: ManifestEnvironment) -> [String] {
-        environment.dependencies.isEmpty
-            ? [] : ["the dependencies of environment '\(environment.name)' are not applied by this version of seactl; apply them yourself"]
+    func warnings(_ environment: ManifestEnvironment, withDeps: Bool) -> [String] {
+        environment.dependencies.isEmpty || withDeps
+            ? [] : ["the dependencies of environment '\(environment.name)' are left as they are; --with-deps applies them, or `seactl deps apply`"]
     }
 
     /// - Throws: ``CommandFailure`` (2) when this would reach another cluster than the last sync, and nobody agreed to that.
     func guardContext(_ connection: Connection, memory: SyncMemory, options: GlobalOptions, yes: Bool, in system: System) throws {
+        try guardContext(connection, memory: memory, options: options.cluster, yes: yes, in: system)
+    }
+
+    /// - Throws: ``CommandFailure`` (2) when this would reach another cluster than the last sync, and nobody agreed to that.
+    func guardContext(_ connection: Connection, memory: SyncMemory, options: ClusterOptions, yes: Bool, in system: System) throws {
         let verdict = ContextGuard.check(
-            last: memory.context(manifest: manifestPath), current: connection.context, isExplicit: options.cluster.context != nil,
+            last: memory.context(manifest: manifestPath), current: connection.context, isExplicit: options.context != nil,
             isConfirmed: yes, canAsk: system.ask != nil)
         switch verdict {
         case .proceed: return

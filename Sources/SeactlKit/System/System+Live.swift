@@ -17,8 +17,9 @@ extension System {
             Console.descriptor(STDERR_FILENO).write(prompt)
             return readLine()
         }
+        let variables = ProcessInfo.processInfo.environment
         return System(
-            variables: ProcessInfo.processInfo.environment,
+            variables: variables,
             workingDirectory: FileManager.default.currentDirectoryPath,
             standardOutput: .descriptor(STDOUT_FILENO),
             standardError: .descriptor(STDERR_FILENO),
@@ -27,7 +28,9 @@ extension System {
             now: { Date() },
             sleep: { try await Task.sleep(for: $0) },
             interruption: { try await Interruption.wait() },
-            connect: Connection.live)
+            connect: Connection.live,
+            hasCluster: { LocalConnection.hasCluster($0, variables: variables) },
+            connectLocal: { try await LocalConnection.open(variables: variables) })
     }
 }
 
@@ -84,6 +87,7 @@ extension Connection {
             context: configuration.contextName ?? "in-cluster",
             namespace: configuration.namespace,
             cluster: Cluster.live(client),
+            dependencies: .live(client),
             close: {
                 // The process ends after this: what cannot be closed is closed by the kernel.
                 try? await client.shutdown()

@@ -1,4 +1,5 @@
 import Foundation
+import KubernetesModel
 
 /// Everything around a command that is not the cluster: streams, environment, files' places, time. Tests give their own.
 public struct System: Sendable {
@@ -16,6 +17,10 @@ public struct System: Sendable {
     /// Returns when the user interrupts the command; ends with `CancellationError` when it is cancelled first.
     var interruption: @Sendable () async throws -> Void
     var connect: @Sendable (ConnectionRequest) throws -> Connection
+    /// Whether there is a cluster to connect to at all.
+    var hasCluster: @Sendable (ConnectionRequest) -> Bool = { _ in true }
+    /// Podman on this machine.
+    var connectLocal: @Sendable () async throws -> Connection = { throw CommandFailure.needsCluster }
 }
 
 /// One output stream.
@@ -39,6 +44,9 @@ struct Connection: Sendable {
     /// Namespace of the context, where the user names none.
     var namespace: String
     var cluster: Cluster
+    var dependencies = DependencyAccess.unavailable
+    /// Runs a command in the application's container on this process's own streams; its exit code. `nil` where that is not possible.
+    var exec: (@Sendable (ObjectKey, _ command: [String], _ terminal: Bool) async throws -> Int)?
     /// Ends its connections; required before the process ends.
     var close: @Sendable () async -> Void
 }

@@ -8,12 +8,12 @@ import KubernetesModel
 /// and what is outside of `build` (replicas, variables, ports) never causes a build.
 public enum BuildDigest {
     /// - Parameters:
-    ///   - builderImage: the operator's default builder, used where the spec names none.
+    ///   - builderImage: the image of the spec's builder, used where the spec names none.
     /// - Returns: 64 hex digits.
     public static func compute(_ spec: EnvironmentSpec, builderImage: String) -> String {
         let build = spec.build ?? EnvironmentSpec.Build()
         // `include` and `exclude` act through the revision alone. Sorted keys make the bytes canonical.
-        let inputs: JSONValue = [
+        var inputs: JSONValue = [
             "format": 1,
             "revision": .string(spec.revision),
             "dockerfile": .string(build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile),
@@ -24,12 +24,20 @@ public enum BuildDigest {
             "command": .array((build.command ?? []).map(JSONValue.string)),
             "args": .array((build.args ?? []).map(JSONValue.string)),
         ]
+        // Only where they are set: the digests of environments that have none stay what they were, and nothing is built again.
+        // Resources, deadline, cache and placement of a build do not change its image.
+        if let builder = build.builder, builder != EnvironmentSpec.Build.firstBuilder { inputs["builder"] = .string(builder) }
+        if let context = build.context { inputs["context"] = .string(context) }
+        if let env = build.env, !env.isEmpty { inputs["env"] = .array(env) }
+        if let envFrom = build.envFrom, !envFrom.isEmpty { inputs["envFrom"] = .array(envFrom) }
         return sha256Hex(inputs.encoded())
     }
 }
 
 extension EnvironmentSpec.Build {
     public static let defaultDockerfile = "Dockerfile"
+    /// The builder that there was before builders could be chosen; digests without a builder mean it.
+    static let firstBuilder = "buildah"
 }
 
 /// The SHA-256 of `data` as 64 lower-case hex digits.

@@ -63,11 +63,16 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let pending = Reason(rawValue: "Pending")
     public static let retrying = Reason(rawValue: "Retrying")
     public static let deleting = Reason(rawValue: "Deleting")
+    public static let expired = Reason(rawValue: "Expired")
 
     // Failures of the build
     public static let buildFailed = Reason(rawValue: "BuildFailed")
     public static let buildDeadlineExceeded = Reason(rawValue: "BuildDeadlineExceeded")
     public static let buildOutOfMemory = Reason(rawValue: "BuildOutOfMemory")
+    public static let dockerfileNotFound = Reason(rawValue: "DockerfileNotFound")
+    public static let dockerfileInvalid = Reason(rawValue: "DockerfileInvalid")
+    public static let baseImageUnavailable = Reason(rawValue: "BaseImageUnavailable")
+    public static let platformUnsupported = Reason(rawValue: "PlatformUnsupported")
 
     // Failures of the deployment
     public static let crashLoop = Reason(rawValue: "CrashLoop")
@@ -85,7 +90,10 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let registryUnavailable = Reason(rawValue: "RegistryUnavailable")
 
     /// Failures that end `seactl env sync` with exit code 4.
-    public static let buildFailures: Set<Reason> = [.buildFailed, .buildDeadlineExceeded, .buildOutOfMemory]
+    public static let buildFailures: Set<Reason> = [
+        .buildFailed, .buildDeadlineExceeded, .buildOutOfMemory,
+        .dockerfileNotFound, .dockerfileInvalid, .baseImageUnavailable, .platformUnsupported,
+    ]
     /// Failures that end `seactl env sync` with exit code 5.
     public static let deployFailures: Set<Reason> = [.crashLoop, .imagePullFailed, .unschedulable, .refused, .notReady, .nameTaken]
 }

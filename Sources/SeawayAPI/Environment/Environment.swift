@@ -42,8 +42,24 @@ public struct EnvironmentSpec: Codable, Sendable, Equatable {
     public var startupProbe: JSONValue?
     public var lifecycle: JSONValue?
     public var securityContext: JSONValue?
+    /// Secrets that `seactl` wrote from the manifest's `secrets`; their content is never in the spec.
+    public var secrets: [SecretReference]?
+    /// Seconds after the last sync (`Names.syncedAtAnnotation`) at which the operator deletes the Environment; `nil` keeps it.
+    public var ttlSeconds: Int?
 
     public init(revision: String) { self.revision = revision }
+
+    /// A Secret in the Environment's namespace, and which content of it the pods are to run with.
+    public struct SecretReference: Codable, Sendable, Equatable {
+        public var name: String
+        /// Made by `seactl`: another content is another version, which starts the pods anew.
+        public var version: String
+
+        public init(name: String, version: String) {
+            self.name = name
+            self.version = version
+        }
+    }
 
     /// Environment variables of the application's container; never seen by the build.
     public struct Vars: Codable, Sendable, Equatable {
@@ -56,25 +72,6 @@ public struct EnvironmentSpec: Codable, Sendable, Equatable {
             self.env = env
             self.envFrom = envFrom
         }
-    }
-
-    /// How the image is made.
-    public struct Build: Codable, Sendable, Equatable {
-        /// Path of the Dockerfile in the source tree; default `Dockerfile`.
-        public var dockerfile: String?
-        /// The stage to build; default the last.
-        public var target: String?
-        public var buildArgs: [String: String]?
-        /// `os/arch`; default the node's.
-        public var platform: String?
-        public var include: [String]?
-        public var exclude: [String]?
-        /// Image of the builder; default the operator's.
-        public var image: String?
-        public var command: [String]?
-        public var args: [String]?
-
-        public init() {}
     }
 
     public struct Port: Codable, Sendable, Equatable {

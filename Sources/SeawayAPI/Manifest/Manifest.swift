@@ -16,37 +16,56 @@ public struct Manifest: Sendable, Equatable {
     public var environments: [ManifestEnvironment]
     let origin: Origin
     /// What keeps the name from being used; only before `expanding`.
-    let variableProblems: [ManifestError]
+    var variableProblems: [ManifestError]
 
     /// What was parsed; `expanding` decodes it again with the variables in place.
     struct Origin: Sendable, Equatable {
         var yaml: String
         var file: String
+        var patternProblem: @Sendable (String) -> String?
+
+        static func == (left: Origin, right: Origin) -> Bool {
+            (left.yaml, left.file) == (right.yaml, right.file)
+        }
     }
 
     /// Reads a manifest.
-    /// - Parameter path: the file; errors call it by this name.
+    /// - Parameters:
+    ///   - path: the file; errors call it by this name.
+    ///   - patternProblem: why a regular expression is not understood; `nil` when it is.
     /// - Throws: `ManifestErrors` with everything that is wrong with the file.
-    public static func load(path: String) throws(ManifestErrors) -> Manifest {
+    public static func load(
+        path: String, patternProblem: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) throws(ManifestErrors) -> Manifest {
         let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            // No more than is looked at: the name may lead to a device that never ends.
+            data = try file.read(upToCount: YAMLLimits.manifest.bytes + 1) ?? Data()
+            try file.close()
         } catch {
             let missing = !FileManager.default.fileExists(atPath: path)
             let problem = missing ? "no such file, run this in the application's directory or name the file with --manifest" : "cannot be read"
             throw ManifestErrors([ManifestError(file: path, message: problem)])
         }
+        guard data.count <= YAMLLimits.manifest.bytes else {
+            throw ManifestErrors([ManifestError(file: path, message: "is larger than \(YAMLLimits.manifest.bytes >> 20) MiB, which no manifest is")])
+        }
         guard let text = String(validating: data, as: UTF8.self) else {
             throw ManifestErrors([ManifestError(file: path, message: "is not UTF-8 text")])
         }
-        return try parse(yaml: text, file: path)
+        return try parse(yaml: text, file: path, patternProblem: patternProblem)
     }
 
     /// Decodes a manifest; variables stay as they are written until `expanding`.
-    /// - Parameter file: the name that errors give the text.
+    /// - Parameters:
+    ///   - file: the name that errors give the text.
+    ///   - patternProblem: why a regular expression is not understood; `nil` when it is.
     /// - Throws: `ManifestErrors` with everything that is wrong with the text.
-    public static func parse(yaml: String, file: String = "manifest.yaml") throws(ManifestErrors) -> Manifest {
-        try ManifestDecoder.decode(Origin(yaml: yaml, file: file), lookup: nil)
+    public static func parse(
+        yaml: String, file: String = "manifest.yaml", patternProblem: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) throws(ManifestErrors) -> Manifest {
+        try ManifestDecoder.decode(Origin(yaml: yaml, file: file, patternProblem: patternProblem), lookup: nil)
     }
 
     /// The manifest with its variables put in.
@@ -91,6 +110,10 @@ public struct ManifestEnvironment: Sendable, Equatable {
     /// Address of the operator's API in published manifests. Accepted and not used: the API server is the door.
     public var endpoint: String?
     public var dependencies: [ManifestDependency]
+    /// Secrets that are made before the application runs.
+    public var secrets: [ManifestSecret] = []
+    /// Whether it goes away by itself: `spec.ttlSeconds` after its last sync.
+    public var isTemporary = false
     /// What becomes the resource; its `revision` is empty until the sources are scanned.
     public var spec: EnvironmentSpec
     var variableProblems: [ManifestError] = []
@@ -101,38 +124,5 @@ public struct ManifestEnvironment: Sendable, Equatable {
         self.endpoint = endpoint
         self.dependencies = dependencies
         self.spec = spec
-    }
-}
-
-/// Objects that the application needs, kept beside it in the source tree.
-public struct ManifestDependency: Sendable, Equatable {
-    public var name: String
-    /// `kustomize`, the only type.
-    public var type: String
-    /// Directory of the kustomization, relative to the manifest.
-    public var path: String
-    public var wait: [ManifestWait]
-
-    public init(name: String, type: String = "kustomize", path: String, wait: [ManifestWait] = []) {
-        self.name = name
-        self.type = type
-        self.path = path
-        self.wait = wait
-    }
-}
-
-/// What must be true of an object before the next dependency is applied.
-public struct ManifestWait: Sendable, Equatable {
-    public var kind: String
-    public var name: String
-    /// `ready`, or `condition=TYPE` for a condition of the object's status.
-    public var `for`: String
-    public var timeout: Duration
-
-    public init(kind: String, name: String, for condition: String = "ready", timeout: Duration = .seconds(300)) {
-        self.kind = kind
-        self.name = name
-        self.for = condition
-        self.timeout = timeout
     }
 }

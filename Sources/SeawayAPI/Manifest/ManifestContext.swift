@@ -6,15 +6,18 @@ final class ManifestContext {
     /// `nil` leaves variables as they are written.
     let lookup: ((String) -> String?)?
     /// The manifest's `name`, known once it is decoded: the value of `${NAME}`.
-    var applicationName: String?
+    var applicationName = "application"
+    /// Why a regular expression is not understood.
+    let patternProblem: (String) -> String?
     private(set) var errors: [ManifestError] = []
     /// Problems with the variables of the environment that is being decoded. They concern only whoever uses this
     /// environment: a variable of the build server must not keep a developer from syncing another one.
     private var variableProblems: [ManifestError]?
 
-    init(file: String, lookup: ((String) -> String?)?) {
+    init(file: String, lookup: ((String) -> String?)?, patternProblem: @escaping (String) -> String?) {
         self.file = file
         self.lookup = lookup
+        self.patternProblem = patternProblem
     }
 
     func report(_ place: Place, _ field: String, _ message: String, aboutVariables: Bool = false) {

@@ -3,104 +3,84 @@ import KubernetesModel
 /// Turns the text of a manifest into values, and everything that is wrong with it into errors.
 enum ManifestDecoder {
     static func decode(_ origin: Manifest.Origin, lookup: ((String) -> String?)?) throws(ManifestErrors) -> Manifest {
-        let context = ManifestContext(file: origin.file, lookup: lookup)
-        var reader = YAMLReader(text: origin.yaml, file: origin.file)
+        let context = ManifestContext(file: origin.file, lookup: lookup, patternProblem: origin.patternProblem)
+        var reader = YAMLReader(text: origin.yaml, file: origin.file, limits: .manifest)
         let root = reader.document()
         context.report(all: reader.errors)
         if root?.isNull ?? reader.errors.isEmpty {
             context.report(Place(line: 1, column: 1), "", "is empty, expected at least 'name' and 'environments'")
         }
-        let manifest = root.flatMap { $0.isNull ? nil : Field(node: $0, path: "", context: context).manifest(origin) }
+        let initial = Manifest(name: "", environments: [], origin: origin, variableProblems: [])
+        let manifest = root.flatMap { $0.isNull ? nil : ManifestShapes.manifest.read(Field(node: $0, path: "", context: context), into: initial) }
         guard let manifest, context.errors.isEmpty else { throw ManifestErrors(context.errors) }
         return manifest
     }
 }
 
-extension Field {
-    fileprivate func manifest(_ origin: Manifest.Origin) -> Manifest? {
-        guard let reader = mapping("a mapping with 'name' and 'environments'") else { return nil }
-        let nameField = reader.required("name", "expected the application's name")
-        // Put off only until `expanding`: without this name there is no environment.
-        let (name, problems) =
-            context.lookup == nil ? context.gatheringVariableProblems { nameField?.applicationName() } : (nameField?.applicationName(), [])
-        // The rest is decoded whatever the name is, so that its errors show in the same run.
-        context.applicationName = name ?? "application"
-        let version = reader["version"]?.string()
-        let description = reader["description"]?.string()
-        let defaultEnvironment = reader["defaultEnvironment"]
-        let list = reader.required("environments", "expected a list of at least one environment")
-        reader.refuse(["source": ManifestAnswers.source, "store": ManifestAnswers.store])
-        reader.finish(allowingExtensions: true)
-
-        let fields = list?.elements("a list of environments") ?? []
-        if let list, fields.isEmpty, case .list(let nodes) = list.node.content, nodes.isEmpty {
-            list.fail("is empty, expected at least one environment")
-        }
-        let environments = fields.compactMap { $0.environment() }
-        reportDuplicates(fields)
-        let names = fields.compactMap { $0.member("name")?.text }
-        let chosen = defaultEnvironment?.nonEmptyString("the name of an environment")
-        if let defaultEnvironment, let chosen, !names.isEmpty, !names.contains(chosen) {
+/// Every field of the manifest, one table a mapping.
+enum ManifestShapes {
+    static var manifest: MappingShape<Manifest> {
+        MappingShape(
+            "a mapping with 'name' and 'environments'",
+            [
+                .init(
+                    name: "name", meaning: "The application. Its Deployment, Service and Environment are called by it. Variables allowed.",
+                    schema: Shape<String>.applicationName.schema, use: .required("expected the application's name")
+                ) { field, manifest in
+                    // What is wrong with its variables is put off until `expanding`: without this name there is no environment.
+                    let (name, problems) =
+                        field.context.lookup == nil
+                        ? field.context.gatheringVariableProblems { Shape.applicationName.read(field) } : (Shape.applicationName.read(field), [])
+                    manifest.name = name ?? ""
+                    manifest.variableProblems = problems
+                    // The rest is read whatever the name is, so that its errors show in the same run.
+                    field.context.applicationName = name ?? "application"
+                },
+                .optional("version", \.version, .string(), "For people; not used."),
+                .optional("description", \.description, .string(), "For people; not used."),
+                .optional(
+                    "defaultEnvironment", \.defaultEnvironment, .nonEmpty("the name of an environment"),
+                    "The environment that is meant when a command names none. Default the only one."),
+                .required(
+                    "environments", \.environments, environments, missing: "expected a list of at least one environment",
+                    "Where and how the application runs."),
+                .refused("source", ManifestAnswers.source),
+                .refused("store", ManifestAnswers.store),
+            ], allowsExtensions: true
+        ) { field, manifest in
+            let names = field.present("environments")?.node.elements?.compactMap {
+                Field(node: $0, path: "", context: field.context).member("name")?.text
+            }
+            guard let wanted = field.present("defaultEnvironment"), let chosen = manifest.defaultEnvironment, let names, !names.isEmpty,
+                !names.contains(chosen)
+            else { return }
             let question = Spelling.question(about: chosen, in: names).map { "; \($0)" } ?? ""
-            defaultEnvironment.fail("no environment is called '\(chosen)', there is: \(names.joined(separator: ", "))\(question)")
+            wanted.fail("no environment is called '\(chosen)', there is: \(names.joined(separator: ", "))\(question)")
         }
-        guard let name else { return nil }
-        return Manifest(
-            name: name, version: version, description: description, defaultEnvironment: chosen, environments: environments, origin: origin,
-            variableProblems: problems)
     }
 
-    private func reportDuplicates(_ environments: [Field]) {
-        var first: [String: Int] = [:]
-        for environment in environments {
-            guard let name = environment.member("name"), let text = name.text else { continue }
-            if let line = first[text] {
-                name.fail("a second environment called '\(text)' (the first is in line \(line)), expected a name of its own")
-            } else {
-                first[text] = name.node.place.line
+    private static var environments: Shape<[ManifestEnvironment]> {
+        let element = environment
+        let gathering = Shape(element.schema) { field -> ManifestEnvironment? in
+            let initial = ManifestEnvironment(name: "", namespace: "", spec: EnvironmentSpec(revision: ""))
+            let (environment, problems) = field.context.gatheringVariableProblems { element.read(field, into: initial) }
+            var result = environment
+            result?.variableProblems = problems
+            return result
+        }
+        let list = Shape<ManifestEnvironment>.list(of: gathering, "a list of environments") { fields in
+            Field.reportDuplicates(fields, of: "name") {
+                $0.member("name")?.text
+            } _: {
+                "a second environment called '\($0)' (the first is in line \($1)), expected a name of its own"
             }
         }
-    }
-
-    /// A look at a member that is decoded, and reported on, elsewhere.
-    func member(_ key: String) -> Field? {
-        guard case .mapping(let members) = node.content, let member = members.first(where: { $0.key == key }) else { return nil }
-        return Field(node: member.value, path: Field.path(path, key), context: context)
-    }
-
-    /// The scalar as it is written.
-    var text: String? {
-        guard case .scalar(let value, let text) = node.content, value != .null else { return nil }
-        return text
-    }
-
-    private func environment() -> ManifestEnvironment? {
-        let (environment, problems) = context.gatheringVariableProblems { () -> ManifestEnvironment? in
-            guard let reader = mapping("a mapping that describes one environment") else { return nil }
-            let name = reader.required("name", "expected the environment's name")?.environmentName()
-            let fallback = ManifestVariables.shortened("\(context.applicationName ?? "")-\(name ?? "")", to: ManifestNames.labelLimit)
-            let namespace = reader["namespace"].map { $0.namespaceName() } ?? fallback
-            let endpoint = reader["endpoint"]?.string()
-            let dependencies = reader["dependencies"]?.dependencies() ?? []
-            let spec = reader.environmentSpec()
-            reader.ignore("config")
-            reader.refuse([
-                "source": ManifestAnswers.source,
-                "store": ManifestAnswers.store,
-                "networking": "was renamed, write 'network'",
-                "temporary": ManifestAnswers.notYet("create the namespace and delete it yourself"),
-                "ttl": ManifestAnswers.notYet("end an environment with `seactl env clean`"),
-                "secrets": ManifestAnswers.notYet("create the Secret with kubectl and name it in vars.envFrom"),
-                "revision": "is set by `seactl env sync`, remove it",
-                "attempt": "is set by `seactl env sync`, remove it",
-            ])
-            reader.finish()
-            return ManifestEnvironment(
-                name: name ?? "", namespace: namespace ?? "", endpoint: endpoint, dependencies: dependencies, spec: spec)
+        var schema = list.schema
+        schema["minItems"] = 1
+        return Shape(schema) { field in
+            if field.node.elements?.isEmpty == true { field.fail("is empty, expected at least one environment") }
+            return list.read(field)
         }
-        var result = environment
-        result?.variableProblems = problems
-        return result
     }
 }
 
@@ -108,8 +88,5 @@ extension Field {
 enum ManifestAnswers {
     static let source = "was replaced by 'store:', which is now chosen once for the cluster: `seactl install --store …`, remove it"
     static let store = "is chosen once for the cluster: `seactl install --store …`, remove it"
-
-    static func notYet(_ instead: String) -> String {
-        "not supported yet, remove it (\(instead))"
-    }
+    static let written = "is set by `seactl env sync`, remove it"
 }

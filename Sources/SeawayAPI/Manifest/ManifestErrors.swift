@@ -33,11 +33,25 @@ public struct ManifestError: Error, Sendable, Equatable, CustomStringConvertible
 public struct ManifestErrors: Error, Sendable, Equatable, CustomStringConvertible {
     public var errors: [ManifestError]
 
+    /// More errors than this are not errors of one hand: the file is something else.
+    static let limit = 100
+    /// The longest message, in characters: values in it are repeated as they are written, however long that is.
+    private static let longest = 600
+
     public init(_ errors: [ManifestError]) {
-        self.errors = errors.enumerated().sorted { left, right in
+        let sorted = errors.enumerated().sorted { left, right in
             // The offset keeps errors of one place in the order in which they were found.
             (left.element.line ?? 0, left.element.column ?? 0, left.offset) < (right.element.line ?? 0, right.element.column ?? 0, right.offset)
         }.map(\.element)
+        self.errors = sorted.prefix(Self.limit).map { error in
+            guard error.message.count > Self.longest else { return error }
+            var short = error
+            short.message = "\(error.message.prefix(Self.longest / 2)) … \(error.message.suffix(Self.longest / 2))"
+            return short
+        }
+        if let first = sorted.first, sorted.count > Self.limit {
+            self.errors.append(ManifestError(file: first.file, message: "and \(sorted.count - Self.limit) more errors"))
+        }
     }
 
     /// One line an error.

@@ -19,7 +19,7 @@ struct Field {
     /// `parent.key`, quoted where the key is no plain word.
     static func path(_ parent: String, _ key: String) -> String {
         let isWord = !key.isEmpty && key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" || $0 == "<") }
-        guard isWord else { return "\(parent)['\(key)']" }
+        guard isWord, key.utf8.count <= 100 else { return "\(parent)['\(key.prefix(60))\(key.count > 60 ? "…" : "")']" }
         return parent.isEmpty ? key : "\(parent).\(key)"
     }
 }
@@ -67,12 +67,15 @@ extension Field {
         return value
     }
 
+    /// The words of YAML 1.1, which worked in published manifests.
+    static let trueWords = ["yes", "Yes", "YES", "on", "On", "ON"]
+    static let falseWords = ["no", "No", "NO", "off", "Off", "OFF"]
+
     func bool() -> Bool? {
         if case .scalar(.bool(let value), _) = node.content { return value }
-        // The words of YAML 1.1 worked in published manifests.
         if case .scalar(_, let text) = node.content {
-            if ["yes", "Yes", "YES", "on", "On", "ON"].contains(text) { return true }
-            if ["no", "No", "NO", "off", "Off", "OFF"].contains(text) { return false }
+            if Self.trueWords.contains(text) { return true }
+            if Self.falseWords.contains(text) { return false }
         }
         failExpecting("true or false")
         return nil
@@ -126,14 +129,6 @@ extension Field {
         return map
     }
 
-    func mapping(_ expected: String = "a mapping") -> MappingReader? {
-        guard case .mapping(let members) = node.content else {
-            failExpecting(expected)
-            return nil
-        }
-        return MappingReader(members: members, place: node.place, path: path, context: context)
-    }
-
     /// A Kubernetes object that travels as it is.
     ///
     /// Fields that are strings wherever they occur in such objects become strings, so that `command: [sleep, 5]` works.
@@ -143,6 +138,29 @@ extension Field {
             return nil
         }
         return Self.json(node, asText: false)
+    }
+
+    /// A Kubernetes object that travels as it is, with variables put into its strings.
+    func expandedPassthrough(_ expected: String) -> JSONValue? {
+        guard case .mapping(let members) = node.content else {
+            failExpecting(expected)
+            return nil
+        }
+        return .object(
+            Dictionary(
+                members.map { ($0.key, Field(node: $0.value, path: Field.path(path, $0.key), context: context).expandedJSON()) },
+                uniquingKeysWith: { _, last in last }))
+    }
+
+    private func expandedJSON() -> JSONValue {
+        switch node.content {
+        case .mapping: return expandedPassthrough("a mapping") ?? .null
+        case .list(let nodes):
+            return .array(
+                nodes.enumerated().map { Field(node: $1, path: "\(path)[\($0)]", context: context).expandedJSON() })
+        case .scalar(.string(let text), _): return expanded(text).map(JSONValue.string) ?? .null
+        case .scalar(let value, _): return value
+        }
     }
 
     private static let textKeys: Set<String> = ["command", "value"]
@@ -155,61 +173,6 @@ extension Field {
             .object(
                 Dictionary(
                     members.map { ($0.key, json($0.value, asText: textKeys.contains($0.key))) }, uniquingKeysWith: { _, last in last }))
-        }
-    }
-}
-
-/// A mapping with a fixed set of fields. Every field that is asked for is known; `finish` reports the others.
-final class MappingReader {
-    let place: Place
-    let path: String
-    let context: ManifestContext
-    private let members: [YAMLNode.Member]
-    private var known: [String] = []
-
-    init(members: [YAMLNode.Member], place: Place, path: String, context: ManifestContext) {
-        self.members = members
-        self.place = place
-        self.path = path
-        self.context = context
-    }
-
-    /// The field's value; `nil` when it is missing or has none.
-    subscript(name: String) -> Field? {
-        known.append(name)
-        guard let member = members.first(where: { $0.key == name }), !member.value.isNull else { return nil }
-        return Field(node: member.value, path: Field.path(path, name), context: context)
-    }
-
-    /// The field's value, reported when missing.
-    func required(_ name: String, _ meaning: String) -> Field? {
-        if let field = self[name] { return field }
-        let member = members.first { $0.key == name }
-        context.report(member?.keyPlace ?? place, Field.path(path, name), member == nil ? "is missing, \(meaning)" : "is empty, \(meaning)")
-        return nil
-    }
-
-    /// Accepts fields without looking at them.
-    func ignore(_ names: String...) {
-        known += names
-    }
-
-    /// Answers fields that are known not to be allowed.
-    func refuse(_ answers: KeyValuePairs<String, String>) {
-        for (name, answer) in answers {
-            guard let member = members.first(where: { $0.key == name }) else { continue }
-            context.report(member.keyPlace, Field.path(path, name), answer)
-            refused.insert(name)
-        }
-    }
-    private var refused: Set<String> = []
-
-    /// Reports the fields that nobody asked for.
-    func finish(allowingExtensions: Bool = false) {
-        for member in members where !known.contains(member.key) && !refused.contains(member.key) {
-            if allowingExtensions, member.key.hasPrefix("x-") { continue }
-            let advice = Spelling.question(about: member.key, in: known) ?? "known fields: \(known.sorted().joined(separator: ", "))"
-            context.report(member.keyPlace, Field.path(path, member.key), "unknown field, \(advice)")
         }
     }
 }

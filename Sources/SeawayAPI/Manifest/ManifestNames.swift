@@ -29,6 +29,16 @@ enum ManifestNames {
         resources.contains(text) || text.hasPrefix("hugepages-") || text.contains("/")
     }
 
+    static func isSecretKey(_ text: String) -> Bool {
+        let allowed = text.utf8.allSatisfy { isLowerLetter($0) || isLowerLetter($0 | 0x20) || isDigit($0) || "-._".utf8.contains($0) }
+        return allowed && !text.isEmpty && text.utf8.count <= 253 && text != "." && !text.hasPrefix("..")
+    }
+
+    /// The grammar of `isQuantity` for schemas.
+    static let quantityPattern = "^\\+?([0-9]+\\.?[0-9]*|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,3})?$"
+    /// The grammar of `duration` for schemas.
+    static let durationPattern = "^([0-9]*\\.?[0-9]+(ms|h|m|s)|[0-9]+\\.(ms|h|m|s))+$"
+
     /// A Kubernetes quantity that is not negative.
     /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>
     static func isQuantity(_ text: String) -> Bool {
@@ -41,7 +51,8 @@ enum ManifestNames {
         guard suffix.first == "e" || suffix.first == "E" else { return false }
         let exponent = suffix.dropFirst()
         let digits = exponent.first == "-" || exponent.first == "+" ? exponent.dropFirst() : exponent
-        return !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber }
+        // The API server is busy for half a minute with an exponent of eleven digits.
+        return (1...3).contains(digits.count) && digits.allSatisfy { $0.isASCII && $0.isNumber }
     }
 
     /// `1h30m`, `30s`, `500ms`: numbers with units, one after the other.
@@ -99,6 +110,12 @@ extension Field {
 
     func hostName() -> String? {
         name("a host name, as shop.example.com", limit: 253, shape: ManifestVariables.host) { ManifestNames.isHost($0) }
+    }
+
+    /// The name of an object of most kinds.
+    func objectName(_ what: String) -> String? {
+        let expected = "\(what), lower-case letters, digits, hyphens and dots, at most 253"
+        return name(expected, limit: 253, shape: ManifestVariables.host) { !$0.hasPrefix("*") && ManifestNames.isHost($0) }
     }
 
     func portName() -> String? {

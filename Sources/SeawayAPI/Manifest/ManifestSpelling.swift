@@ -2,6 +2,8 @@
 enum Spelling {
     /// The nearest of `names`; `nil` when none is near enough to be worth a question.
     static func nearest(to name: String, in names: [String]) -> String? {
+        // Nobody misspells a field into a text.
+        guard name.utf8.count <= 40 else { return nil }
         let word = Array(name.lowercased())
         let limit = word.count <= 4 ? 1 : word.count <= 8 ? 2 : 3
         let candidates = names.map { (name: $0, distance: distance(word, Array($0.lowercased()))) }

@@ -6,7 +6,7 @@ extension JSONValue {
     /// The documents of a YAML stream; empty ones are left out. Scalars follow the core schema of YAML 1.2.
     /// - Throws: `ManifestErrors` with every problem of the first document that cannot be read.
     public static func documents(yaml: String, file: String = "input") throws(ManifestErrors) -> [JSONValue] {
-        var reader = YAMLReader(text: yaml, file: file)
+        var reader = YAMLReader(text: yaml, file: file, limits: .objects)
         let nodes = reader.documents()
         guard reader.errors.isEmpty else { throw ManifestErrors(reader.errors) }
         return nodes.filter { !$0.isNull }.map(\.json)
@@ -18,16 +18,22 @@ struct YAMLReader {
     let file: String
     var errors: [ManifestError] = []
     private var text: String
+    private let limits: YAMLLimits
+    /// Values read so far.
+    private var values = 0
     /// First occurrences of duplicate keys, which were renamed; the index is in the new name.
     private var renamed: [String] = []
 
     /// The parser gives up at the first duplicate key. To see the rest of the document, that key's first character
     /// is replaced by one of these, which are legal in YAML and mean nothing.
-    private static let markers: ClosedRange<UInt32> = 0xE000...0xE0FF
+    /// There are few of them, since each costs another look at the whole text.
+    private static let markers: ClosedRange<UInt32> = 0xE000...0xE00F
 
-    init(text: String, file: String) {
-        self.text = text
+    init(text: String, file: String, limits: YAMLLimits) {
+        // The parser takes a byte order mark for a part of the document.
+        self.text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         self.file = file
+        self.limits = limits
     }
 
     /// The one document of the text; `nil` when there is none or when it cannot be read (then `errors` says why).
@@ -49,6 +55,10 @@ struct YAMLReader {
     }
 
     private mutating func compose(_ parse: (String) throws -> [Node]) -> [Node]? {
+        if let problem = limits.problem(of: text) {
+            report(problem.place, "", problem.message)
+            return nil
+        }
         while true {
             do {
                 return try parse(text)
@@ -103,16 +113,25 @@ struct YAMLReader {
 
     // MARK: Nodes
 
-    private mutating func convert(_ node: Node, path: String) -> YAMLNode {
+    private static let tooMany = "holds too many values, aliases included"
+    private static let tooDeep = "is nested too deeply, at most \(YAMLLimits.depth) levels are read"
+
+    private mutating func convert(_ node: Node, path: String, depth: Int = 0) -> YAMLNode {
         let place = Place(node)
+        values += 1
+        guard values <= limits.values, depth <= YAMLLimits.depth else {
+            let isFirst = !errors.contains { $0.message == Self.tooMany || $0.message == Self.tooDeep }
+            if isFirst { report(place, "", depth > YAMLLimits.depth ? Self.tooDeep : Self.tooMany) }
+            return YAMLNode(content: .scalar(.null, text: ""), place: place)
+        }
         switch node {
         case .scalar(let scalar):
             return YAMLNode(content: .scalar(Self.value(of: scalar), text: scalar.string), place: place)
         case .sequence(let sequence):
-            let elements = sequence.enumerated().map { convert($1, path: "\(path)[\($0)]") }
+            let elements = sequence.enumerated().map { convert($1, path: "\(path)[\($0)]", depth: depth + 1) }
             return YAMLNode(content: .list(elements), place: place)
         case .mapping(let mapping):
-            return YAMLNode(content: .mapping(members(of: mapping, path: path)), place: place)
+            return YAMLNode(content: .mapping(members(of: mapping, path: path, depth: depth)), place: place)
         case .alias:
             // The composer resolves aliases; this case is for emitting.
             return YAMLNode(content: .scalar(.null, text: ""), place: place)
@@ -129,7 +148,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func members(of mapping: Node.Mapping, path: String) -> [YAMLNode.Member] {
+    private mutating func members(of mapping: Node.Mapping, path: String, depth: Int) -> [YAMLNode.Member] {
         var members: [YAMLNode.Member] = []
         var merged: [YAMLNode.Member] = []
         var first: [String: Place] = [:]
@@ -146,7 +165,7 @@ struct YAMLReader {
                 continue
             }
             first[key] = place
-            let value = convert(valueNode, path: field)
+            let value = convert(valueNode, path: field, depth: depth + 1)
             if key == "<<", scalar.style == .plain {
                 merged += mergedMembers(value, at: place, path: path)
             } else {
@@ -162,6 +181,8 @@ struct YAMLReader {
         switch value.content {
         case .mapping(let members): return members
         case .list(let elements): return elements.flatMap { mergedMembers($0, at: place, path: path) }
+        // Nothing is what stands in the place of values that are too many; that is reported already.
+        case .scalar where values > limits.values: return []
         case .scalar:
             report(place, path, "'<<' merges a mapping or a list of mappings, \(value.found)")
             return []

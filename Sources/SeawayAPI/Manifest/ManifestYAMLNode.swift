@@ -33,6 +33,12 @@ struct YAMLNode {
         return false
     }
 
+    /// The elements of a list.
+    var elements: [YAMLNode]? {
+        if case .list(let elements) = content { return elements }
+        return nil
+    }
+
     /// The value without places.
     var json: JSONValue {
         switch content {

@@ -1,5 +1,5 @@
-/// Searches a pattern in texts. Builds the deterministic automaton while it goes and keeps what it built, so a
-/// value is used for many texts; it is not shared between threads.
+/// Searches a pattern in texts, many of which begin alike. Builds the deterministic automaton while it goes and keeps
+/// what it built, so a value is used for many texts; it is not shared between threads.
 struct PatternMatcher {
     /// What is before a position.
     private enum Before: UInt8 { case start, newline, word, other }
@@ -33,13 +33,24 @@ struct PatternMatcher {
     private var states: [State] = []
     private var numbers: [Key: Int32] = [:]
     private var visited: [Bool]
+    /// What texts begin with, and the state after it: `nil` when the pattern matched in it already.
+    private var begun: (prefix: String, state: Int32?)?
 
     init(_ program: PatternProgram) {
         self.program = program
         visited = [Bool](repeating: false, count: program.instructions.count)
     }
 
-    /// Whether the pattern is found anywhere in `text`.
+    /// What all texts from here on begin with; nothing unless it is said.
+    mutating func begin(_ prefix: String) {
+        if states.count > PatternMatcher.mostStates {
+            states.removeAll()
+            numbers.removeAll()
+        }
+        begun = (prefix, run(prefix, from: number(of: [0], .start)))
+    }
+
+    /// Whether the pattern is found anywhere in the beginning and `text`.
     mutating func matches(_ text: String) -> Bool {
         guard let state = run(text) else { return true }
         if let known = states[Int(state)].matchesAtEnd { return known }
@@ -48,7 +59,7 @@ struct PatternMatcher {
         return result
     }
 
-    /// What is known of all texts that begin with `prefix` and are longer.
+    /// What is known of all texts that go on with `prefix` and are longer.
     /// - Returns: `certain` when every one of them matches, `possible` when at least one may.
     mutating func searchPrefix(_ prefix: String) -> (certain: Bool, possible: Bool) {
         guard let state = run(prefix) else { return (true, true) }
@@ -57,13 +68,15 @@ struct PatternMatcher {
         return (certain, certain || hope.matched || !hope.consuming.isEmpty)
     }
 
-    /// - Returns: The state after `text`, or `nil` when the pattern matched before its end.
+    /// - Returns: The state after the beginning and `text`, or `nil` when the pattern matched before its end.
     private mutating func run(_ text: String) -> Int32? {
-        if states.count > PatternMatcher.mostStates {
-            states.removeAll()
-            numbers.removeAll()
-        }
-        var state = number(of: [0], .start)
+        if begun == nil || states.count > PatternMatcher.mostStates { begin(begun?.prefix ?? "") }
+        guard let start = begun?.state else { return nil }
+        return run(text, from: start)
+    }
+
+    private mutating func run(_ text: String, from start: Int32) -> Int32? {
+        var state = start
         for scalar in text.unicodeScalars {
             var step: Int32 = -1
             if scalar.isASCII { step = states[Int(state)].next[Int(scalar.value)] }

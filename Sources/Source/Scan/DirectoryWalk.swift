@@ -1,15 +1,8 @@
 import Foundation
+import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
-/// Lists the selected files of a directory. Follows no symbolic link and never opens a directory in which nothing
-/// can be selected.
+/// Lists the selected files of a directory, in the order of a `SourceTree`. Follows no symbolic link and never opens a
+/// directory in which nothing can be selected.
 struct DirectoryWalk: Sendable {
     struct File: Sendable {
         var path: String
@@ -17,170 +10,117 @@ struct DirectoryWalk: Sendable {
         var stamp: FileStamp
     }
 
-    private(set) var files: [File] = []
-    /// Selected directories and those above anything that is selected; in no order.
-    private(set) var directories: [String] = []
-    private(set) var links: [SourceTree.Entry] = []
+    enum Found: Sendable {
+        case directory(String)
+        case link(String, target: String)
+        /// With its content when the cache knows it.
+        case file(File, FileContent?)
+    }
 
-    private var matcher: SelectionMatcher
-    /// Directories that are still to be listed, down to `deferred` levels.
-    private var pending: [String] = []
-    private var deferred = 0
+    /// Sorted as `SourceTree.entries`; every directory above something that was taken is in it.
+    private(set) var found: [Found] = []
+    /// How many directories were opened, the root included.
+    let opened: Int
 
-    private init(_ selection: Selection) { matcher = SelectionMatcher(selection) }
-
-    /// Lists the upper levels, then what is below in several tasks.
+    /// Lists a directory with as many tasks as there are processors.
     /// - Throws: `SourceError` that names the path; `CancellationError`.
-    static func run(root: String, selection: Selection) async throws -> DirectoryWalk {
-        var upper = DirectoryWalk(selection)
-        upper.deferred = 2
-        try upper.list(try Descriptor(root, O_RDONLY | O_DIRECTORY, shown: root), path: "", depth: 0)
-        let tops = upper.pending
-        upper.pending = []
-        for path in tops { try upper.list(below: root, path) }
-        let lower = upper.pending
-
-        let count = min(ProcessInfo.processInfo.activeProcessorCount, lower.count)
-        try await withThrowingTaskGroup(of: DirectoryWalk.self) { tasks in
-            for number in 0..<count {
-                tasks.addTask {
-                    var walk = DirectoryWalk(selection)
-                    for index in stride(from: number, to: lower.count, by: count) { try walk.list(below: root, lower[index]) }
-                    return walk
+    static func run(root: String, selection: Selection, cache: StatCache = StatCache()) async throws -> DirectoryWalk {
+        let agenda = WalkAgenda(root: root)
+        var idle = [DirectoryLister(selection, cache)]
+        // The uppermost directories are listed at once; with what they hold, several tasks have something to do.
+        try idle[0].run(agenda, atMost: 8)
+        idle += (1..<max(2, ProcessInfo.processInfo.activeProcessorCount)).map { _ in DirectoryLister(selection, cache) }
+        try await withThrowingTaskGroup(of: DirectoryLister.self) { tasks in
+            var running = 0
+            while true {
+                while agenda.hasWork, let lister = idle.popLast() {
+                    tasks.addTask {
+                        var lister = lister
+                        // It comes back now and then, so that one that found nothing to do is sent out again.
+                        try lister.run(agenda, atMost: 256)
+                        return lister
+                    }
+                    running += 1
                 }
-            }
-            for try await walk in tasks {
-                upper.files += walk.files
-                upper.directories += walk.directories
-                upper.links += walk.links
+                guard running > 0, let lister = try await tasks.next() else { return }
+                running -= 1
+                idle.append(lister)
             }
         }
-        upper.addParents()
-        return upper
+        var listings = [[DirectoryLister.Item]](repeating: [], count: agenda.count)
+        for lister in idle {
+            for (number, items) in lister.listings { listings[number] = items }
+        }
+        return DirectoryWalk(listings)
     }
 
-    /// Opens a directory step by step, so that none of the steps is a link.
-    private mutating func list(below root: String, _ path: String) throws {
-        var directory = try Descriptor(root, O_RDONLY | O_DIRECTORY, shown: root)
-        let segments = path.split(separator: "/")
-        for segment in segments {
-            let next = try Descriptor(at: directory.raw, String(segment), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, shown: path)
-            directory = next
-        }
-        try list(directory, path: path, depth: segments.count)
-    }
-
-    private mutating func list(_ directory: consuming Descriptor, path: String, depth: Int) throws {
-        try Task.checkCancellation()
-        guard depth < SourcePath.deepest else {
-            throw SourceError(.tooLarge, "\(SourceError.quote(path)) is nested more than \(SourcePath.deepest) levels deep; leave it out.")
-        }
-        let raw = directory.release()
-        guard let stream = fdopendir(raw) else {
-            let error = SourceError.system("cannot list", path)
-            close(raw)
-            throw error
-        }
-        defer { closedir(stream) }
-        while true {
-            errno = 0
-            guard let entry = readdir(stream) else {
-                guard errno == 0 else { throw SourceError.system("cannot list", path) }
-                return
+    private init(_ listings: [[DirectoryLister.Item]]) {
+        opened = listings.count
+        // Directories have higher numbers than those above them.
+        var isNeeded = [Bool](repeating: false, count: listings.count)
+        for number in listings.indices.reversed() {
+            isNeeded[number] = listings[number].contains { item in
+                guard case .directory(let below, let taken) = item.kind else { return item.kind.isEntry }
+                return taken || (below.map { isNeeded[$0] } ?? false)
             }
-            guard let name = try DirectoryWalk.name(of: entry, in: path) else { continue }
-            let child = path.isEmpty ? name : "\(path)/\(name)"
-            try visit(child, name: name, type: Int32(entry.pointee.d_type), in: dirfd(stream), depth: depth)
         }
+        found.reserveCapacity(listings.reduce(0) { $0 + $1.count })
+        append(0, of: listings, isNeeded)
     }
 
-    private mutating func visit(_ path: String, name: String, type: Int32, in directory: Int32, depth: Int) throws {
-        let taken = matcher.takes(path, name: name)
-        // The type that readdir gives saves a system call for whatever is ignored.
-        if !taken && type != Int32(DT_DIR) && type != Int32(DT_UNKNOWN) { return }
-        var status = stat()
-        guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-            // Gone since it was listed: as if it had never been there.
-            if errno == ENOENT { return }
-            throw SourceError.system("cannot read", path)
-        }
-        switch status.st_mode & S_IFMT {
-        case S_IFDIR: try visitDirectory(path, name: name, taken: taken, in: directory, depth: depth)
-        case _ where !taken: return
-        case S_IFREG: files.append(File(path: path, executable: status.st_mode & 0o111 != 0, stamp: FileStamp(status)))
-        case S_IFLNK: links.append(try link(path, name: name, in: directory))
-        default:
-            throw SourceError(
-                .unsupportedFile,
-                "\(SourceError.quote(path)) is a \(DirectoryWalk.kind(status.st_mode)), which cannot be part of an image's sources; "
-                    + "remove it, or leave it out with .dockerignore or exclude.")
-        }
-    }
-
-    private mutating func visitDirectory(_ path: String, name: String, taken: Bool, in directory: Int32, depth: Int) throws {
-        if taken { directories.append(path) }
-        guard matcher.enters(path, name: name) else { return }
-        guard depth >= deferred else {
-            pending.append(path)
-            return
-        }
-        try list(try Descriptor(at: directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, shown: path), path: path, depth: depth + 1)
-    }
-
-    /// Adds the directories above everything that was taken.
-    private mutating func addParents() {
-        var known = Set(directories.map(BytePath.init))
-        var last = ""
-        for path in files.map(\.path) + links.map(\.path) + directories where !SourcePath.isParent(last, of: path) {
-            var current = path
-            while let parent = SourcePath.parent(of: current), known.insert(BytePath(parent)).inserted {
-                directories.append(parent)
-                current = parent
+    private mutating func append(_ number: Int, of listings: [[DirectoryLister.Item]], _ isNeeded: [Bool]) {
+        for item in listings[number] {
+            switch item.kind {
+            case .file(let file, let content): found.append(.file(file, content))
+            case .link(let target): found.append(.link(item.key, target: target))
+            case .directory(let below, let taken):
+                if taken || (below.map { isNeeded[$0] } ?? false) { found.append(.directory(item.key)) }
+            case .contents(let below): append(below, of: listings, isNeeded)
             }
-            last = SourcePath.parent(of: path) ?? ""
         }
     }
+}
 
-    private func link(_ path: String, name: String, in directory: Int32) throws -> SourceTree.Entry {
-        let target = try [UInt8](unsafeUninitializedCapacity: SourcePath.longest + 1) { buffer, count in
-            let length = buffer.withMemoryRebound(to: CChar.self) { text in
-                text.baseAddress.map { readlinkat(directory, name, $0, text.count) } ?? -1
+/// The directories that are still to be listed. Safe to share.
+final class WalkAgenda: Sendable {
+    struct Directory: Sendable {
+        /// Higher than those of the directories above it.
+        var number: Int
+        var path: String
+        var name: String
+        var depth: Int
+        /// `nil` for the root.
+        var parent: OpenDirectory?
+    }
+
+    private struct State {
+        var stack: [Directory]
+        var count = 1
+    }
+
+    private let state: Mutex<State>
+
+    init(root: String) { state = Mutex(State(stack: [Directory(number: 0, path: "", name: root, depth: 0, parent: nil)])) }
+
+    var hasWork: Bool { state.withLock { !$0.stack.isEmpty } }
+
+    /// How many directories were on it up to now.
+    var count: Int { state.withLock(\.count) }
+
+    /// The one that was added last: so few directories are open at once, as each of the waiting ones holds its parent open.
+    func next() -> Directory? { state.withLock { $0.stack.popLast() } }
+
+    /// - Returns: The number of the first; the others have the next ones.
+    func add(_ directories: [Directory]) -> Int {
+        state.withLock { state in
+            let first = state.count
+            for (index, directory) in directories.enumerated() {
+                var directory = directory
+                directory.number = first + index
+                state.stack.append(directory)
             }
-            guard length >= 0 else { throw SourceError.system("cannot read", path) }
-            count = length
-        }
-        guard let text = String(validating: target, as: UTF8.self) else {
-            throw SourceError(.invalidName, "The target of the symbolic link \(SourceError.quote(path)) is not UTF-8.")
-        }
-        if let reason = SourcePath.refusal(ofLinkAt: path, to: text) {
-            throw SourceError(
-                .outsideTree,
-                "The symbolic link \(SourceError.quote(path)) \(reason). Only links inside the tree can be sent; "
-                    + "leave it out with .dockerignore or exclude.")
-        }
-        return SourceTree.Entry(path: path, kind: .symlink(target: text))
-    }
-
-    private static func name(of entry: UnsafeMutablePointer<dirent>, in directory: String) throws -> String? {
-        guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { return nil }
-        let start = (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: UInt8.self)
-        let length = strlen(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self))
-        let bytes = UnsafeBufferPointer(start: start, count: length)
-        if bytes.elementsEqual(".".utf8) || bytes.elementsEqual("..".utf8) { return nil }
-        guard let name = String(validating: bytes, as: UTF8.self) else {
-            let shown = SourceError.quote(String(decoding: bytes, as: UTF8.self))
-            let place = directory.isEmpty ? "the root" : SourceError.quote(directory)
-            throw SourceError(.invalidName, "The file name \(shown) in \(place) is not UTF-8; rename the file.")
-        }
-        return name
-    }
-
-    private static func kind(_ mode: mode_t) -> String {
-        switch mode & S_IFMT {
-        case S_IFIFO: "FIFO"
-        case S_IFSOCK: "socket"
-        case S_IFCHR, S_IFBLK: "device"
-        default: "special file"
+            state.count += directories.count
+            return first
         }
     }
 }

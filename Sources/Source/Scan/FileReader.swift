@@ -56,7 +56,16 @@ final class FileReader: Sendable {
 
     private func open(_ path: String) throws -> Descriptor {
         // O_NONBLOCK: a FIFO that took the place of a file must not stop us.
-        try Descriptor(at: root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, shown: path)
+        var raw: Int32
+        repeat {
+            raw = openat(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        } while raw < 0 && errno == EINTR
+        guard raw >= 0 else {
+            // Gone, or a link or a directory's file in its place.
+            if [ENOENT, ELOOP, ENOTDIR].contains(errno) { throw changed(path) }
+            throw SourceError.system("cannot open", path)
+        }
+        return Descriptor(owning: raw)
     }
 
     private func check(_ descriptor: borrowing Descriptor, _ file: DirectoryWalk.File) throws {
@@ -66,6 +75,7 @@ final class FileReader: Sendable {
     }
 
     private func changed(_ path: String) -> SourceError {
-        SourceError(.changedWhileReading, "The file \(SourceError.quote(path)) changed while it was read; try again when nothing writes to it.")
+        SourceError(
+            .changedWhileReading, "The file \(SourceError.quote(path)) changed or vanished while it was read; try again when nothing writes to it.")
     }
 }

@@ -1,10 +1,11 @@
+import Synchronization
+
 /// What a scan found: the tree, and where the bytes of each chunk are.
 public struct SourceScan: Sendable {
     /// The directory that was scanned.
     public let root: String
     public let tree: SourceTree
-    /// A place of each different chunk of the tree.
-    public let files: [Digest: Location]
+    private let places: Places
     /// Where the scanner keeps what it remembers, if anywhere.
     let cacheFile: String?
     /// Things the user may want to know but that stop nothing.
@@ -38,34 +39,50 @@ public struct SourceScan: Sendable {
         self.cacheFile = cacheFile
         self.tree = tree
         self.warnings = warnings
-        var files: [Digest: Location] = [:]
-        files.reserveCapacity(tree.entries.count)
-        for entry in tree.entries {
-            entry.forEachChunk { chunk in
-                guard files[chunk.digest] == nil else { return }
-                files[chunk.digest] = Location(path: entry.path, offset: chunk.offset, length: chunk.length)
+        places = Places()
+    }
+
+    /// A place of each different chunk of the tree. Found out when it is asked for first: most trees are known to the
+    /// operator already, all but a few files of the others too.
+    public var files: [Digest: Location] { places.of(tree) }
+
+    private final class Places: Sendable {
+        private let known = Mutex<[Digest: Location]?>(nil)
+
+        func of(_ tree: SourceTree) -> [Digest: Location] {
+            known.withLock { known in
+                if let known { return known }
+                var places: [Digest: Location] = [:]
+                places.reserveCapacity(tree.entries.count)
+                for entry in tree.entries {
+                    entry.forEachChunk { chunk in
+                        guard places[chunk.digest] == nil else { return }
+                        places[chunk.digest] = Location(path: entry.path, offset: chunk.offset, length: chunk.length)
+                    }
+                }
+                known = places
+                return places
             }
         }
-        self.files = files
     }
 
     /// Reads chunks of the scanned files.
-    public func reader() throws -> ChunkReader { ChunkReader(scan: self, files: try FileReader(root: root)) }
+    public func reader() throws -> ChunkReader { ChunkReader(places: files, files: try FileReader(root: root)) }
 
     /// Reads the bytes of chunks and checks that they are still the scanned ones.
     public struct ChunkReader: Sendable {
-        private let scan: SourceScan
+        private let places: [Digest: Location]
         private let files: FileReader
 
-        fileprivate init(scan: SourceScan, files: FileReader) {
-            self.scan = scan
+        fileprivate init(places: [Digest: Location], files: FileReader) {
+            self.places = places
             self.files = files
         }
 
         /// The bytes of a chunk.
         /// - Throws: `SourceError` with code `changedWhileReading` when the file is no longer what was scanned.
         public func bytes(of digest: Digest) throws -> [UInt8] {
-            guard let place = scan.files[digest] else {
+            guard let place = places[digest] else {
                 throw SourceError(.invalidTree, "The chunk \(digest) is not part of the scanned files.")
             }
             return try files.chunk(digest, of: place.path, offset: place.offset, length: place.length)

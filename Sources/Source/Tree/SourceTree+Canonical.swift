@@ -21,12 +21,12 @@ extension SourceTree {
                 result += (executable ? "x " : "f ").utf8
                 result += String(size).utf8
                 result += " ".utf8
-                result += digest.hexBytes
+                digest.appendHex(to: &result)
                 result += " ".utf8
                 result += entry.path.utf8
                 for chunk in chunks {
                     result += "\0c ".utf8
-                    result += chunk.hexBytes
+                    chunk.appendHex(to: &result)
                 }
             }
             result.append(0)

@@ -1,0 +1,108 @@
+import Foundation
+
+/// Environments on the control plane that Benchmarks/run brings up for this, with sources that are there and builds that wait.
+struct LoadCluster {
+    let bench: Workbench
+    let kubeconfig: String
+    let auditLog: String
+    let requests: APIServerRequests
+    /// The operator's object store.
+    let store: String
+    static let namespace = "seaway-bench-load"
+    private static let revision = String(repeating: "5ea", count: 21) + "5"
+    private static let path = "/apis/seaway.ctx.sh/v1beta1/namespaces/\(namespace)/environments"
+
+    init(_ bench: Workbench) throws {
+        self.bench = bench
+        kubeconfig = try bench.variable("SEAWAY_LOAD_KUBECONFIG")
+        auditLog = try bench.variable("SEAWAY_LOAD_AUDIT_LOG")
+        requests = try APIServerRequests(bench, kubeconfig: kubeconfig)
+        store = "\(bench.directory)/store"
+    }
+
+    func prepare() throws {
+        let objects = """
+            apiVersion: v1
+            kind: Namespace
+            metadata: {name: seaway-system}
+            ---
+            apiVersion: v1
+            kind: Namespace
+            metadata: {name: \(Self.namespace)}
+            ---
+            apiVersion: v1
+            kind: ServiceAccount
+            metadata: {name: seaway, namespace: seaway-system}
+            """
+        let files = [
+            try bench.write(objects, to: "load.yaml"), "config/crd/environments.yaml", "config/rbac/cluster-role.yaml", "config/rbac/role.yaml",
+        ]
+        try bench.kubectl(["apply"] + files.flatMap { ["-f", $0] }, kubeconfig: kubeconfig).run()
+        try bench.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd/environments.seaway.ctx.sh"], kubeconfig: kubeconfig).run()
+    }
+
+    private func name(_ number: Int) -> String { "load-\(number)" }
+
+    /// Creates Environments with eight requests in flight.
+    func create(_ numbers: Range<Int>) throws {
+        let lanes = 8
+        var settings = Array(repeating: "", count: lanes)
+        for number in numbers {
+            let trees = "\(store)/sources/\(Self.namespace)/\(name(number))/trees"
+            try FileManager.default.createDirectory(atPath: trees, withIntermediateDirectories: true)
+            guard FileManager.default.createFile(atPath: "\(trees)/\(Self.revision)", contents: Data("tree".utf8)) else {
+                throw BenchmarkError("\(trees) cannot be written")
+            }
+            let object = """
+                {"apiVersion":"seaway.ctx.sh/v1beta1","kind":"Environment","metadata":{"name":"\(name(number))"},\
+                "spec":{"revision":"\(Self.revision)","replicas":1,"build":{"cache":{"type":"none"},"buildArgs":{"NUMBER":"\(number)"}},\
+                "vars":{"env":[{"name":"MODE","value":"load"}]},"ports":[{"name":"http","port":8080}]}}
+                """
+            let text = object.replacingOccurrences(of: "\"", with: "\\\"")
+            settings[number % lanes] += (settings[number % lanes].isEmpty ? "" : "next\n") + curlOptions + "data = \"\(text)\"\n"
+        }
+        let running = try settings.enumerated().map { lane, text in
+            try Program(["curl", "--config", try bench.write(text, to: "create-\(lane)")]).start(log: "\(bench.directory)/create-\(lane).log")
+        }
+        for (lane, process) in running.enumerated() {
+            process.waitUntilExit()
+            guard process.terminationStatus == 0 else {
+                let said = (try? String(contentsOfFile: "\(bench.directory)/create-\(lane).log", encoding: .utf8)) ?? ""
+                throw BenchmarkError("Environments cannot be created: \(said.suffix(400))")
+            }
+        }
+    }
+
+    /// As lines of a configuration file of curl; they hold for one request.
+    private var curlOptions: String {
+        var lines = ""
+        var rest = requests.options[...]
+        while let option = rest.popFirst() {
+            let takesValue = rest.first.map { !$0.hasPrefix("--") } ?? false
+            lines += takesValue ? "\(option.dropFirst(2)) = \"\(rest.removeFirst())\"\n" : "\(option.dropFirst(2))\n"
+        }
+        return lines + "url = \"\(requests.server)\(Self.path)\"\nheader = \"Content-Type: application/json\"\noutput = /dev/null\n"
+    }
+
+    /// Changes a spec, so that the status has to follow but nothing has to be built.
+    func patch(_ number: Int) throws {
+        let file = try bench.write(#"{"spec":{"replicas":2}}"#, to: "patch.json")
+        try requests.send("PATCH", "\(Self.path)/\(name(number))", type: "application/merge-patch+json", file: file).run()
+    }
+
+    /// Waits until each Environment has a status, and the operator has written nothing for five seconds.
+    func waitUntilSettled(_ count: Int) throws {
+        try wait(for: "a status of each of \(count) Environments", upTo: .seconds(1800), every: 2) {
+            let told = try bench.kubectl(
+                ["get", "environments", "--namespace", Self.namespace, "--output", "jsonpath={range .items[*]}{.status.stage}{\"\\n\"}{end}"],
+                kubeconfig: kubeconfig
+            ).run().output
+            return told.split(separator: "\n").count == count ? () : nil
+        }
+        try wait(for: "an operator that writes nothing", upTo: .seconds(300), every: 0) {
+            let log = try AuditLog(auditLog)
+            Thread.sleep(forTimeInterval: 5)
+            return try log.entries().contains { $0.isOperators && $0.isWrite && !$0.concerns("leases") } ? nil : ()
+        }
+    }
+}

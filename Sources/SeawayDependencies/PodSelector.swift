@@ -1,0 +1,38 @@
+import KubernetesModel
+
+/// How the pods of a workload are found.
+public enum PodSelector {
+    public static let revisionAnnotation = "deployment.kubernetes.io/revision"
+
+    /// A label selector; `nil` for kinds without pods of their own.
+    public static func text(_ kind: GroupKind, _ object: JSONValue) -> String? {
+        guard kind.group == "apps" || kind == GroupKind(group: "batch", kind: "Job") else { return nil }
+        let selector = object["spec"]?["selector"]
+        var parts = (selector?["matchLabels"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.stringValue ?? "")" }
+        for expression in selector?["matchExpressions"]?.arrayValue ?? [] {
+            let key = expression["key"]?.stringValue ?? ""
+            let values = (expression["values"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ",")
+            switch expression["operator"]?.stringValue {
+            case "In": parts.append("\(key) in (\(values))")
+            case "NotIn": parts.append("\(key) notin (\(values))")
+            case "Exists": parts.append(key)
+            case "DoesNotExist": parts.append("!\(key)")
+            default: return nil
+            }
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ",")
+    }
+
+    /// The revision that a Deployment rolls out; `nil` while its controller has not seen the last change.
+    public static func revision(_ deployment: JSONValue?) -> String? {
+        guard let metadata = deployment?["metadata"], let observed = deployment?["status"]?["observedGeneration"]?.intValue,
+            observed >= metadata["generation"]?.intValue ?? 0
+        else { return nil }
+        return metadata["annotations"]?[revisionAnnotation]?.stringValue
+    }
+
+    /// The ReplicaSet that a pod belongs to.
+    public static func replicaSet(_ pod: JSONValue) -> String? {
+        pod["metadata"]?["ownerReferences"]?.arrayValue?.first { $0["kind"]?.stringValue == "ReplicaSet" }?["name"]?.stringValue
+    }
+}

@@ -1,0 +1,153 @@
+import Foundation
+import Subprocess
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#endif
+
+/// The `podman` program of this machine, and the variables that it is run with.
+public struct Podman: Sendable {
+    /// Absolute path.
+    public var executable: String
+    /// Added to the process's own.
+    public var variables: [String: String]
+
+    public init(executable: String, variables: [String: String] = [:]) {
+        self.executable = executable
+        self.variables = variables
+        // A build that fails stops reading its context; the write must fail, not end this process.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// How a run ended.
+    public struct Result: Sendable {
+        public var exitCode: Int
+        public var output: String
+        /// What it wrote to its standard error.
+        public var complaint: String
+
+        public var isSuccess: Bool { exitCode == 0 }
+
+        /// Its last word about the failure, without the word "Error:" and without the log lines before it.
+        public var reason: String {
+            let lines = complaint.split(whereSeparator: \.isNewline).map(String.init)
+            var line = lines.last { $0.hasPrefix("Error: ") } ?? lines.last ?? "exit code \(exitCode)"
+            // `kube play` counts at the end what it told before.
+            if line.hasPrefix("Error: failed to start"), let cause = lines.first(where: { $0.hasPrefix("starting container ") }) { line = cause }
+            return String(line.drop(prefix: "Error: ").prefix(600))
+        }
+    }
+
+    /// Runs Podman to its end.
+    /// - Parameter input: what it reads; never shown.
+    /// - Throws: `LocalError` when it cannot be started; `CancellationError`, after Podman was ended.
+    public func run(_ arguments: [String], input: String? = nil) async throws -> Result {
+        try await started(arguments) {
+            let result = try await Subprocess.run(
+                .path(literal(executable)), arguments: Arguments(arguments), environment: environment, platformOptions: options,
+                input: .string(input ?? ""), output: .string(limit: 64 << 20), error: .string(limit: 8 << 20))
+            return Result(exitCode: result.terminationStatus.code, output: result.standardOutput, complaint: result.standardError)
+        }
+    }
+
+    /// Runs Podman to its end and takes it for granted that it succeeds.
+    /// - Throws: also `LocalError` with Podman's own words when it ends with an error.
+    @discardableResult
+    public func must(_ arguments: [String], input: String? = nil) async throws -> String {
+        let result = try await run(arguments, input: input)
+        guard result.isSuccess else {
+            throw LocalError(.podmanFailed, "`podman \(arguments.prefix(2).joined(separator: " "))` failed: \(result.reason)")
+        }
+        return result.output
+    }
+
+    /// Runs Podman, writes its input while it runs and hands over each line of what it says, on both of its streams.
+    /// - Returns: its exit code.
+    public func stream(
+        _ arguments: [String], write: (@Sendable (_ send: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)? = nil,
+        onLine: @escaping @Sendable (String) -> Void
+    ) async throws -> Int {
+        try await started(arguments) {
+            let result = try await Subprocess.run(
+                .path(literal(executable)), arguments: Arguments(arguments), environment: environment, platformOptions: options,
+                input: .inputWriter, output: .sequence, error: .combinedWithOutput
+            ) { execution in
+                let writer = execution.standardInputWriter
+                return try await withThrowingTaskGroup(of: (any Error)?.self) { group in
+                    group.addTask {
+                        do {
+                            try await write? { _ = try await writer.write($0) }
+                            try await writer.finish()
+                            return nil
+                        } catch let error as SubprocessError {
+                            // It ended without having read everything: what it said tells why.
+                            return Task.isCancelled ? error : nil
+                        }
+                    }
+                    for try await line in execution.standardOutput.strings() {
+                        onLine(line.last?.isNewline == true ? String(line.dropLast()) : line)
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            return result.terminationStatus.code
+        }
+    }
+
+    /// Runs Podman on this process's own streams.
+    /// - Returns: its exit code.
+    public func attach(_ arguments: [String]) async throws -> Int {
+        try await started(arguments) {
+            try await Subprocess.run(
+                .path(literal(executable)), arguments: Arguments(arguments), environment: environment,
+                input: .currentStandardInput, output: .currentStandardOutput, error: .currentStandardError
+            ).terminationStatus.code
+        }
+    }
+
+    private func started<Value>(_ arguments: [String], _ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as SubprocessError {
+            if Task.isCancelled { throw CancellationError() }
+            throw LocalError(.podmanFailed, "`podman \(arguments.first ?? "")` cannot be run: \(error.description)")
+        }
+    }
+
+    private var environment: Subprocess.Environment {
+        var updates: [Subprocess.Environment.Key: String?] = [:]
+        for (name, value) in variables {
+            if let key = Subprocess.Environment.Key(rawValue: name) { updates[key] = value }
+        }
+        return .inherit.updating(updates)
+    }
+
+    /// A Podman that is no longer wanted may finish what it is writing.
+    private var options: PlatformOptions {
+        var options = PlatformOptions()
+        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(3))]
+        return options
+    }
+}
+
+extension TerminationStatus {
+    /// As a shell tells it: a signal counts from 128.
+    var code: Int {
+        switch self {
+        case .exited(let code): Int(code)
+        case .signaled(let signal): 128 + Int(signal)
+        }
+    }
+}
+
+extension String {
+    func drop(prefix: String) -> Substring { hasPrefix(prefix) ? dropFirst(prefix.count) : self[...] }
+}
+
+/// Makes a value from a string as if it stood in the source: the path type of the subprocess package belongs to a module that
+/// differs between systems.
+private func literal<Value: ExpressibleByStringLiteral>(_ text: String) -> Value where Value.StringLiteralType == String {
+    Value(stringLiteral: text)
+}

@@ -1,0 +1,67 @@
+import Foundation
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#endif
+
+/// Files of the engine's state: readable by their owner alone, replaced at once.
+enum StateFiles {
+    /// - Throws: `LocalError` with code `state` that names the file.
+    static func write(_ bytes: [UInt8], to path: String, ifDifferent: Bool = false) throws {
+        if ifDifferent, FileManager.default.contents(atPath: path) == Data(bytes) { return }
+        try directory((path as NSString).deletingLastPathComponent)
+        let temporary = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max))"
+        let made = FileManager.default.createFile(atPath: temporary, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+        guard made, rename(temporary, path) == 0 else {
+            unlink(temporary)
+            throw unusable(path)
+        }
+    }
+
+    static func directory(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw unusable(path)
+        }
+    }
+
+    static func unusable(_ path: String) -> LocalError {
+        LocalError(
+            .state, "\(path) cannot be written: \(String(cString: strerror(errno)))", next: ["make the folder writable, or set XDG_STATE_HOME"])
+    }
+}
+
+/// An exclusive lock between processes, held until it goes out of scope.
+struct FileLock: ~Copyable {
+    private let descriptor: Int32
+
+    /// - Returns: `nil` when another process holds it.
+    init?(_ path: String) throws {
+        try StateFiles.directory((path as NSString).deletingLastPathComponent)
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw StateFiles.unusable(path) }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            close(file)
+            return nil
+        }
+        descriptor = file
+    }
+
+    /// Waits for it.
+    /// - Throws: `LocalError`, `CancellationError`.
+    static func wait(_ path: String, every pause: Duration = .milliseconds(20), while busy: (@Sendable () throws -> Void)? = nil) async throws
+        -> FileLock
+    {
+        while true {
+            if let lock = try FileLock(path) { return lock }
+            try busy?()
+            try await Task.sleep(for: pause)
+        }
+    }
+
+    deinit { close(descriptor) }
+}
