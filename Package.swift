@@ -247,7 +247,9 @@ let package = Package(
             dependencies: ["KubernetesModel", "SeawayOperator", .product(name: "NIOSSL", package: "swift-nio-ssl")], swiftSettings: settings),
         .testTarget(
             name: "SeawayLocalTests",
-            dependencies: ["KubernetesModel", "SeawayAPI", "SeawayLocal", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: settings),
+            dependencies: [
+                "KubernetesModel", "SeawayAPI", "SeawayLocal", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: settings),
         .testTarget(
             name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings
         ),

@@ -10,7 +10,6 @@ struct ImportTests {
         "SeawayAPI": ["KubernetesModel"],
         "SeawayDependencies": ["KubernetesModel", "SeawayAPI"],
         "SeawayPlan": ["KubernetesModel", "SeawayAPI"],
-        "SeawayDependencies": ["KubernetesModel", "SeawayAPI"],
         "SeawayLocal": ["KubernetesModel", "SeawayAPI", "SeawayDependencies", "SeawayPlan", "Source"],
         "KubernetesClient": ["KubernetesModel"],
         "KubernetesRuntime": ["KubernetesClient", "KubernetesModel"],
@@ -18,7 +17,9 @@ struct ImportTests {
         "ContainerRegistry": [],
         "SourceTransfer": ["Source"],
         "SourceService": ["CZstd", "ObjectStore", "Source", "SourceTransfer"],
-        "SeactlKit": ["InstallManifests", "KubernetesClient", "KubernetesModel", "SeawayAPI", "SeawayDependencies", "Source", "SourceTransfer"],
+        "SeactlKit": [
+            "InstallManifests", "KubernetesClient", "KubernetesModel", "SeawayAPI", "SeawayDependencies", "SeawayLocal", "Source", "SourceTransfer",
+        ],
         "SeawayOperator": [
             "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "SeawayAPI", "SeawayPlan", "Source",
             "SourceService", "SourceTransfer",

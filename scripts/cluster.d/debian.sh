@@ -65,7 +65,7 @@ debian_up() {
     debian_deploy
     full_environment "$state/admin.kubeconfig" "$cache/bin/kubectl" "$NODE_IP"
     {
-      printf 'export SEAWAY_REGISTRY_S3_ENDPOINT=%q\n' "http://$NODE_IP:8090"
+      printf 'export SEAWAY_REGISTRY_S3_ENDPOINT=%q\n' "http://$NODE_IP:18090"
       printf 'export SEAWAY_REGISTRY_S3_ACCESS_KEY=%q\n' "seaway:$registry_s3_access_key"
       printf 'export SEAWAY_REGISTRY_S3_SECRET_KEY=%q\n' "$registry_s3_secret_key"
       printf 'export SEAWAY_REGISTRY_S3_BUCKET=%q\n' "$registry_bucket"
@@ -263,7 +263,7 @@ debian_registry_program() {
 
 debian_check_ports() {
   local ports="$api_port $etcd_port $etcd_peer_port $controller_manager_port" port used
-  [ -n "$control_plane_only" ] || ports="$ports 8080 8090 8091 8092 8093 10248 10249 10250 10256 10259 31080 31555"
+  [ -n "$control_plane_only" ] || ports="$ports 18080 18090 18091 18092 18093 10248 10249 10250 10256 10259 31080 31555"
   used=$(ss -Hltn | awk '{ sub(/.*:/, "", $4); print $4 }')
   for port in $ports; do
     if grep -qx "$port" <<<"$used"; then
@@ -497,8 +497,8 @@ debian_problems() {
   debian_available kube-system cluster-dns || echo "  cluster DNS is not available"
   debian_available traefik traefik && ingress_answers || echo "  the ingress controller does not answer on 127.0.0.1:31080"
   debian_available seaway-registry registry && registry_answers || echo "  the registry does not answer on $registry_pull"
-  registry_s3_answers || echo "  the registry's S3 server does not answer on port 8090"
-  s3_answers || echo "  the S3 server does not answer on port 8080"
+  registry_s3_answers || echo "  the registry's S3 server does not answer on port 18090"
+  s3_answers || echo "  the S3 server does not answer on port 18080"
   [ -e "$state/environment" ] || echo "  it was not brought up to the end"
 }
 
@@ -540,7 +540,8 @@ debian_record_before() {
 }
 
 debian_interfaces() { find /sys/class/net -name 'veth*' -printf '%f\n'; }
-debian_netns() { [ ! -d /run/netns ] || ls /run/netns; }
+# Those of CNI alone: other programs, as Podman, keep theirs there too.
+debian_netns() { [ ! -d /run/netns ] || ls /run/netns | sed -n '/^cni-/p'; }
 
 # since_before KIND: reads lines, keeps those which were not there before.
 since_before() { grep -vxF -f "$state/before/$1" || true; }

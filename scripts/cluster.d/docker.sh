@@ -109,7 +109,7 @@ docker_problems() {
   docker_kube get --raw /readyz >/dev/null 2>&1 || { echo "  the API server is not ready"; return; }
   ingress_answers || echo "  the ingress controller does not answer on 127.0.0.1:31080"
   registry_answers || echo "  the registry does not answer on $registry_pull"
-  running s3 && s3_answers || echo "  the S3 server does not answer on port 8080"
+  running s3 && s3_answers || echo "  the S3 server does not answer on port 18080"
 }
 
 docker_status() {

@@ -97,7 +97,7 @@ extension LocalEngine {
             if kept.count == left.count { break }
             left = kept
         }
-        guard record.madePauseImage, try store.keys(namespace: nil).count <= 1 else { return }
+        guard FileManager.default.fileExists(atPath: store.helperImageMark), try store.keys(namespace: nil).count <= 1 else { return }
         let pause = try await podman.run(["images", "-q", "--filter", "reference=localhost/podman-pause"])
         for id in Set(pause.output.split(whereSeparator: \.isNewline).map(String.init)) { _ = try await podman.run(["rmi", "--ignore", id]) }
     }

@@ -91,10 +91,17 @@ extension LocalEngine {
     /// Removes the containers in which a build that was ended worked. Podman keeps them, and with them the images they stand on.
     func removeLeftovers(of job: Job, _ key: ObjectKey, layers: [String]) async throws {
         struct Leftover: Decodable {
-            var Id: String
-            var ImageID: String
-            var Names: [String]
-            var Created: Int
+            var id: String
+            var image: String
+            var names: [String]
+            var created: Int
+
+            enum CodingKeys: String, CodingKey {
+                case id = "Id"
+                case image = "ImageID"
+                case names = "Names"
+                case created = "Created"
+            }
         }
         let started = job.status?.startTime.map { Int($0.date.timeIntervalSince1970) } ?? .max
         // `STEP 1/9: FROM registry/base:1`: the first one is named after the last part of the image's name.
@@ -106,10 +113,10 @@ extension LocalEngine {
         let result = try await podman.run(["ps", "--all", "--external", "--format", "json"])
         let all = (try? JSONDecoder().decode([Leftover].self, from: Data(result.output.utf8))) ?? []
         let ours = all.filter { container in
-            guard let name = container.Names.first, name.contains("-working-container"), container.Created >= started else { return false }
-            return layers.contains { container.ImageID.hasPrefix($0) } || bases.contains { name.hasPrefix("\($0)-working-container") }
+            guard let name = container.names.first, name.contains("-working-container"), container.created >= started else { return false }
+            return layers.contains { container.image.hasPrefix($0) } || bases.contains { name.hasPrefix("\($0)-working-container") }
         }
-        if !ours.isEmpty { _ = try await podman.run(["rm", "--force"] + ours.map(\.Id)) }
+        if !ours.isEmpty { _ = try await podman.run(["rm", "--force"] + ours.map(\.id)) }
     }
 
     /// What Podman is told. Pure.

@@ -141,10 +141,6 @@ extension LocalEngine {
 
         try await makeRoom(&record, for: document)
         try await ensureNetwork(record.environment.namespace ?? "default")
-        if try store.keys(namespace: nil).count == 1, !record.madePauseImage, record.images.count <= 1 {
-            let pause = try await podman.run(["images", "-q", "--filter", "reference=localhost/podman-pause"])
-            record.madePauseImage = pause.output.isEmpty
-        }
         for replica in missing {
             let outcome = try await play(replica, document, &record)
             guard outcome == .done else { return outcome }
@@ -194,7 +190,7 @@ extension LocalEngine {
             }
             let network = "\(network(record.environment.namespace ?? "default")):alias=\(record.environment.name)"
             _ = try await podman.run(["pod", "rm", "--ignore", "-f", name])
-            let result = try await podman.run(["kube", "play", "--network", network, "-"], input: String(decoding: pod.encoded(), as: UTF8.self))
+            let result = try await play(pod, network: network)
             if result.isSuccess {
                 record.ports = ports
                 record.pods.append(
@@ -209,6 +205,15 @@ extension LocalEngine {
             }
         }
         return .refused(.refused, "the application's ports are taken by other programs of this machine again and again")
+    }
+
+    /// One at a time: two first ones would each make Podman's helper image, and one of them would be nobody's.
+    private func play(_ pod: JSONValue, network: String) async throws -> Podman.Result {
+        let lock = try await FileLock.wait("\(store.directory)/locks/network")
+        defer { _ = lock }
+        let helper = try await podman.run(["images", "-q", "--filter", "reference=localhost/podman-pause"])
+        if helper.output.isEmpty { try StateFiles.write([], to: store.helperImageMark) }
+        return try await podman.run(["kube", "play", "--network", network, "-"], input: String(decoding: pod.encoded(), as: UTF8.self))
     }
 
     /// `kube play` prints `Pod:` and the identity; the infra container is named after its first twelve digits.

@@ -83,7 +83,7 @@ enum Loopback {
         var length = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &problem, &length)
         guard problem == 0 else { return .refused(String(cString: strerror(problem))) }
-        if !bytes.isEmpty, send_(descriptor, bytes) < bytes.count { return .hungUp }
+        if !bytes.isEmpty, transmit(descriptor, bytes) < bytes.count { return .hungUp }
         var received: [UInt8] = []
         while received.count < enough, try await ready(descriptor, Int16(POLLIN), until: end) {
             var buffer = [UInt8](repeating: 0, count: 4096)
@@ -95,7 +95,7 @@ enum Loopback {
         return .connected(received)
     }
 
-    private static func send_(_ descriptor: Int32, _ bytes: [UInt8]) -> Int { send(descriptor, bytes, bytes.count, 0) }
+    private static func transmit(_ descriptor: Int32, _ bytes: [UInt8]) -> Int { send(descriptor, bytes, bytes.count, 0) }
 
     private static func ready(_ descriptor: Int32, _ events: Int16, until end: ContinuousClock.Instant) async throws -> Bool {
         while true {

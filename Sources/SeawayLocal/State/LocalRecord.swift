@@ -20,8 +20,6 @@ public struct LocalRecord: Codable, Sendable, Equatable {
     var images: [String] = []
     /// Images of single build steps, which are the layer cache.
     var layers: [String] = []
-    /// Whether Podman's own helper image was not there before: then it goes when nothing of ours is left.
-    var madePauseImage = false
 
     init(environment: Environment) { self.environment = environment }
 }

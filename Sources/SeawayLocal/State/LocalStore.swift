@@ -15,6 +15,8 @@ public struct LocalStore: Sendable {
     func buildLog(_ key: ObjectKey) -> String { base(key) + ".build.log" }
     /// Held by whoever works on the environment.
     func workLock(_ key: ObjectKey) -> String { "\(directory)/locks/\(key.namespace ?? "default").\(key.name).work" }
+    /// There when Podman's own helper image was not on this machine before: then it goes with the last environment.
+    var helperImageMark: String { directory + "/helper-image" }
     private func stateLock(_ key: ObjectKey) -> String { "\(directory)/locks/\(key.namespace ?? "default").\(key.name)" }
     private func secretsFile(_ namespace: String) -> String { "\(directory)/secrets/\(namespace).json" }
 
@@ -60,7 +62,9 @@ public struct LocalStore: Sendable {
         removeIfEmpty(directory + "/environments")
         guard try keys(namespace: nil).isEmpty else { return }
         // What is found out anew by the next command.
-        for name in ["locks/network", "podman.json", "containers.conf"] { try? FileManager.default.removeItem(atPath: "\(directory)/\(name)") }
+        for name in ["locks/network", "helper-image", "podman.json", "containers.conf"] {
+            try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+        }
         removeIfEmpty(directory + "/locks")
         removeIfEmpty(directory)
     }
