@@ -10,9 +10,11 @@ BIN := .build/$(CONFIGURATION)
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: quickstart
-quickstart: deps build ## From a fresh clone to the example's page; CONTEXT=name uses your cluster (needs IMAGE= and BUILDER_IMAGE=)
-	CONTEXT='$(CONTEXT)' IMAGE='$(IMAGE)' BUILDER_IMAGE='$(BUILDER_IMAGE)' \
+.PHONY: quickstart quickstart-cluster
+quickstart: deps build ## From a fresh clone to the example's page, with Podman on this machine
+	ENGINE=local BIN='$(BIN)' scripts/quickstart
+quickstart-cluster: deps build ## The same on a cluster of its own; CONTEXT=name uses yours (needs IMAGE= and BUILDER_IMAGE=)
+	ENGINE=cluster CONTEXT='$(CONTEXT)' IMAGE='$(IMAGE)' BUILDER_IMAGE='$(BUILDER_IMAGE)' \
 	INGRESS_DOMAIN='$(INGRESS_DOMAIN)' INGRESS_CLASS='$(INGRESS_CLASS)' BIN='$(BIN)' scripts/quickstart
 
 .PHONY: build
@@ -44,7 +46,7 @@ cluster-down: ## Take it down without a trace
 	scripts/cluster down
 
 .PHONY: deps
-deps: ## Install the one library that the build needs
+deps: ## Install what the build needs (zstd's headers), and Podman
 	@scripts/deps
 
 .PHONY: clean
