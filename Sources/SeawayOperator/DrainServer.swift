@@ -2,6 +2,7 @@ import Hummingbird
 import Logging
 import SeawayPlan
 import ServiceLifecycle
+import SourceService
 
 /// Answers `GET /drain/SECONDS` after that time. Nodes ask it before they stop a container (`preStop`), so that the application serves
 /// on until proxies have heard that it leaves; see `OperatorSettings.Drain`.
@@ -21,7 +22,7 @@ struct DrainServer: Service {
         }
         let application = Application(
             router: router, configuration: ApplicationConfiguration(address: .hostname("0.0.0.0", port: port), serverName: nil), logger: logger)
-        try await application.run()
+        try await application.runUntilCancelled()
     }
 
     /// How pods of this cluster drain.

@@ -51,7 +51,7 @@ public struct SourceServer: Service {
         self.onListening = onListening
     }
 
-    /// Serves until it is cancelled or shut down gracefully.
+    /// Serves until it is cancelled; requests under way may end.
     /// - Throws: When the certificate is not valid or the address cannot be listened on.
     public func run() async throws {
         let chain = try NIOSSLCertificate.fromPEMBytes(Array(configuration.certificateChainPEM.utf8))
@@ -66,7 +66,7 @@ public struct SourceServer: Service {
             configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port), serverName: nil),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
-        try await application.run()
+        try await application.runUntilCancelled()
     }
 
     private func makeRouter() -> Router<BasicRequestContext> {
