@@ -49,6 +49,15 @@ struct Application {
         }
     }
 
+    /// When the node wrote down that the builder has pushed the last image, in seconds since 1970.
+    func pushed() throws -> Double {
+        let log = try bench.kubectl(["logs", "--namespace", namespace, "--selector", "job-name", "--container", "build", "--timestamps", "--tail=-1"])
+            .run().output
+        guard let line = log.split(separator: "\n").last(where: { $0.hasSuffix(" seaway: the image is pushed") }), let time = line.split(separator: " ").first
+        else { throw BenchmarkError("the build's log does not say when the image was pushed: \(log.suffix(300))") }
+        return AuditLog.seconds(time)
+    }
+
     func remove() throws {
         try bench.kubectl(["delete", "environments", "--all", "--namespace", namespace, "--ignore-not-found", "--timeout=60s"]).run()
         try bench.kubectl(["delete", "namespace", namespace, "--ignore-not-found", "--wait=false"]).run()

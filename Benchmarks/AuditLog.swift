@@ -78,7 +78,7 @@ struct AuditLog {
     }
 
     /// Seconds since 1970 of `2026-11-23T23:11:30.123456Z`.
-    private static func seconds(_ text: String) -> Double {
+    static func seconds(_ text: some StringProtocol) -> Double {
         let parts = text.dropLast().split(separator: ".")
         guard let whole = parts.first, let date = try? Date("\(whole)Z", strategy: .iso8601) else { return .nan }
         return date.timeIntervalSince1970 + (parts.count > 1 ? Double("0.\(parts[1])") ?? 0 : 0)

@@ -1,31 +1,34 @@
 import Foundation
 
-/// In one sync, the times from what the operator waited for until it acted, as the API server's audit log has them.
+/// In one sync, the times from what the operator waited for until it acted: by the API server's audit log, and for the pushed image
+/// by the node's log, since the operator hears of it before the API server does.
 struct OwnShare {
     /// From the spec that `seactl` applied to the build Job.
     var toJob: Double
-    /// From the kubelet's report that the builder has ended to the Deployment.
+    /// From the builder's word that the image is pushed, as the node logged it, to the Deployment.
     var toDeployment: Double
     /// From the finished rollout, and the end of the earlier pod where there was one, to the status that says Ready.
     var toReady: Double
 
     var total: Double { toJob + toDeployment + toReady }
 
-    /// - Parameter entries: of one namespace, in order.
-    static func find(in entries: [AuditLog.Entry], environment: String) -> [OwnShare] {
+    /// - Parameters:
+    ///   - entries: of one namespace, in order.
+    ///   - pushes: when images were pushed, in seconds since 1970.
+    static func find(in entries: [AuditLog.Entry], pushes: [Double]) -> [OwnShare] {
         let good = entries.filter(\.succeeded)
         let specs = good.indices.filter { good[$0].concerns("environments") && good[$0].isWrite && !good[$0].isOperators }
         return specs.enumerated().compactMap { number, start in
             let end = number + 1 < specs.count ? specs[number + 1] : good.count
-            return OwnShare(good[start], Array(good[(start + 1)..<end]), environment)
+            return OwnShare(good[start], Array(good[(start + 1)..<end]), pushes)
         }
     }
 
-    private init?(_ spec: AuditLog.Entry, _ later: [AuditLog.Entry], _ environment: String) {
+    private init?(_ spec: AuditLog.Entry, _ later: [AuditLog.Entry], _ pushes: [Double]) {
         guard
             let job = later.first(where: { $0.concerns("jobs") && $0.isOperators && ["create", "patch"].contains($0.verb) }),
-            let built = later.first(where: { $0.concerns("pods", "status") && $0.requestObject?.ended("build") == 0 }),
-            let deployment = later.first(where: { $0.concerns("deployments") && $0.isOperators && $0.isWrite && $0.received > built.answered }),
+            let pushed = pushes.first(where: { $0 > spec.answered }),
+            let deployment = later.first(where: { $0.concerns("deployments") && $0.isOperators && $0.isWrite && $0.received > pushed }),
             let available = later.first(where: { $0.answered > deployment.answered && OwnShare.isRolledOut($0) }),
             let ready = later.first(where: {
                 $0.concerns("environments", "status") && $0.isOperators && $0.received > available.answered
@@ -39,7 +42,7 @@ struct OwnShare {
                 || entry.concerns("pods") && entry.verb == "delete" && entry.user.username.hasPrefix("system:node:")
         }
         toJob = job.received - spec.answered
-        toDeployment = deployment.received - built.answered
+        toDeployment = deployment.received - pushed
         toReady = ready.received - max(available.answered, left?.answered ?? 0)
     }
 
