@@ -196,8 +196,10 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "SeawayAPI",
+                "ContainerRegistry", "InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "SeawayAPI",
+                "SeawayOperator", "SeawayPlan", "SourceService",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

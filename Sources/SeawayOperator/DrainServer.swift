@@ -31,15 +31,8 @@ struct DrainServer: Service {
     ///   - address: the ClusterIP of the operator's Service: nodes do not resolve names of Services.
     static func drain(seconds: Int, version: String, address: String?, port: Int) -> OperatorSettings.Drain? {
         guard seconds > 0 else { return nil }
-        if hasSleepAction(version) { return .init(seconds: seconds, method: .sleep) }
+        if KubernetesVersion.isAtLeast(1, 30, version) { return .init(seconds: seconds, method: .sleep) }
         guard let address, !address.isEmpty, address != "None" else { return nil }
         return .init(seconds: seconds, method: .request(host: address, port: port))
-    }
-
-    /// The sleep action is on by default from 1.30 on.
-    static func hasSleepAction(_ version: String) -> Bool {
-        let numbers = version.drop { !$0.isNumber }.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) ?? 0 }
-        guard numbers.count == 2 else { return false }
-        return (numbers[0], numbers[1]) >= (1, 30)
     }
 }

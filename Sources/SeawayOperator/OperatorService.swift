@@ -54,7 +54,10 @@ struct OperatorService: ServiceLifecycle.Service {
         let certificates = try await ServingCertificateStore(cluster: cluster, namespace: options.namespace, logger: logger).current()
         let sources = SourceStore(objects: objects)
         var settings = options.settings(certificateAuthority: certificates.authorityPEM)
-        settings.drain = try await drain(cluster)
+        let version = try await cluster.serverVersion()
+        // The sleep action and this field are both on by default from 1.30 on.
+        settings.hasAppArmorField = KubernetesVersion.isAtLeast(1, 30, version)
+        settings.drain = try await drain(cluster, version)
         let view = ClusterView(cluster: cluster, logger: logger)
         let queue = WorkQueue<KubernetesModel.ObjectKey>()
         view.wake { queue.add($0) }
@@ -122,10 +125,10 @@ struct OperatorService: ServiceLifecycle.Service {
         await runWorkers(queue, count: options.workers) { await reconciler.reconcile($0) }
     }
 
-    private func drain(_ cluster: KubernetesClient) async throws -> OperatorSettings.Drain? {
+    private func drain(_ cluster: KubernetesClient, _ version: String) async throws -> OperatorSettings.Drain? {
         let service = try await cluster.getIfPresent(KubernetesModel.Service.self, "seaway", namespace: options.namespace)
         let drain = DrainServer.drain(
-            seconds: options.drainSeconds, version: try await cluster.serverVersion(), address: service?.spec?.clusterIP, port: options.drainPort)
+            seconds: options.drainSeconds, version: version, address: service?.spec?.clusterIP, port: options.drainPort)
         if drain == nil, options.drainSeconds > 0 {
             logger.warning("pods that leave are stopped at once: the Service seaway has no address that nodes can ask to let them drain")
         }

@@ -48,6 +48,10 @@ public struct OperatorSettings: Sendable, Equatable {
     /// How a pod that leaves goes on serving until proxies have heard of it; `nil` stops applications at once.
     public var drain: Drain?
 
+    /// Whether the cluster has the field `appArmorProfile`, from 1.30 on. Older API servers refuse it and know an annotation instead,
+    /// which 1.36 stops reading (KEP-24).
+    public var hasAppArmorField = false
+
     /// What keeps a container from being stopped for a while, whatever is in its image.
     public struct Drain: Sendable, Equatable {
         public enum Method: Sendable, Equatable {

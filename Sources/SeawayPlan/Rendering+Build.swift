@@ -47,8 +47,7 @@ extension Rendering {
                 "template": [
                     "metadata": [
                         "labels": labels,
-                        // The field that replaced this annotation in Kubernetes 1.30 is refused by older API servers; newer ones fill it in.
-                        "annotations": preset.mounts
+                        "annotations": preset.mounts && !settings.hasAppArmorField
                             ? ["container.apparmor.security.beta.kubernetes.io/\(Names.buildContainer)": "unconfined"] : .null,
                     ],
                     "spec": [
@@ -133,13 +132,20 @@ extension Rendering {
             "env": .array(environment(preset)),
             "envFrom": build.envFrom.json,
             "resources": build.resources ?? .null,
-            "securityContext": build.securityContext ?? preset.securityContext,
+            "securityContext": securityContext(preset),
             "volumeMounts": [
                 ["name": "context", "mountPath": .string(tree)],
                 ["name": "handover", "mountPath": .string(BuilderPreset.handover), "readOnly": true],
                 ["name": "layers", "mountPath": .string(preset.layers)],
             ],
         ]
+    }
+
+    /// The manifest's in place of the builder's; a builder that mounts does so under each.
+    private func securityContext(_ preset: BuilderPreset) -> JSONValue {
+        var context = build.securityContext ?? preset.securityContext
+        if preset.mounts, settings.hasAppArmorField, context["appArmorProfile"] == nil { context["appArmorProfile"] = ["type": "Unconfined"] }
+        return context
     }
 
     /// The builder's variables, then the manifest's; of two with one name the manifest's stands, since a list with both is refused.

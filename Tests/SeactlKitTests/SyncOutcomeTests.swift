@@ -35,6 +35,7 @@ import Testing
         (.imageBuilt, .buildDeadlineExceeded, .buildFailed),
         (.imageBuilt, .buildOutOfMemory, .buildFailed),
         (.imageBuilt, .registryUnavailable, .clusterFailed),
+        (.imageBuilt, .unschedulable, .buildFailed),
         (.imageBuilt, Reason(rawValue: "SomethingNew"), .buildFailed),
         (.deployed, .crashLoop, .deployFailed),
         (.deployed, .imagePullFailed, .deployFailed),

@@ -9,8 +9,8 @@ struct DrainTests {
         ("v1.20.2", false), ("v1.29.9", false), ("v1.30.0", true), ("v1.34.1+k3s1", true), ("v1.30.5-gke.100", true), ("v2.0.0", true),
         ("1.31", true), ("", false), ("unknown", false),
     ])
-    func `the sleep action is used where it is on by default`(version: String, expected: Bool) {
-        #expect(DrainServer.hasSleepAction(version) == expected)
+    func `versions are told apart`(version: String, expected: Bool) {
+        #expect(KubernetesVersion.isAtLeast(1, 30, version) == expected)
     }
 
     @Test func `older clusters ask the operator`() {

@@ -129,6 +129,22 @@ struct BuilderTests {
         #expect(job["spec"]?["backoffLimit"] == 2)
     }
 
+    @Test(arguments: Builder.allCases) func `a builder that mounts is let by AppArmor in the cluster's own terms`(builder: Builder) throws {
+        let mounts = builder != .kaniko
+        let annotation = "container.apparmor.security.beta.kubernetes.io/build"
+        for context in [nil, ["runAsUser": 7]] as [JSONValue?] {
+            let environment = build(builder) { $0.securityContext = context }
+            let old = job(environment)
+            #expect(old["spec"]?["template"]?["metadata"]?["annotations"]?[annotation] == (mounts ? "unconfined" : nil))
+            #expect(try container(old)["securityContext"]?["appArmorProfile"] == nil)
+            var current = settings
+            current.hasAppArmorField = true
+            let new = Rendering(environment: environment, digest: digest(environment), settings: current).buildJob(cache: .none)
+            #expect(new["spec"]?["template"]?["metadata"]?["annotations"] == nil)
+            #expect(try container(new)["securityContext"]?["appArmorProfile"] == (mounts ? ["type": "Unconfined"] : nil))
+        }
+    }
+
     @Test func `the cache's volume is as the manifest says`() {
         let environment = build(.buildah) { $0.cache = .init(type: "volume", size: "20Gi", storageClassName: "fast") }
         let claim = Rendering(environment: environment, digest: "d", settings: settings).cacheClaim

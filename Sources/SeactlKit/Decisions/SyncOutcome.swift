@@ -151,6 +151,8 @@ extension CommandFailure {
         case .buildOutOfMemory: ["make the build use less memory, then run `seactl env sync` again"]
         case .crashLoop: ["`seactl env logs --previous` shows the log; fix the application and run `seactl env sync` again"]
         case .imagePullFailed: ["check that the nodes reach the registry (`seactl install --registry-pull`), then run `seactl env sync` again"]
+        case .unschedulable where exit == .buildFailed:
+            ["change `build.resources`, `build.nodeSelector` or `build.tolerations`, or make room in the cluster; then run `seactl env sync` again"]
         case .unschedulable: ["lower `resources` in the manifest or make room in the cluster, then run `seactl env sync` again"]
         case .notReady: ["`seactl env logs` shows the log; check the readiness probe and the ports in the manifest"]
         case .nameTaken: ["choose another `name` or `namespace` in the manifest"]

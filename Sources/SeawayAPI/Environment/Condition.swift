@@ -94,8 +94,9 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
         .buildFailed, .buildDeadlineExceeded, .buildOutOfMemory,
         .dockerfileNotFound, .dockerfileInvalid, .baseImageUnavailable, .platformUnsupported,
     ]
-    /// Failures that end `seactl env sync` with exit code 5.
-    public static let deployFailures: Set<Reason> = [.crashLoop, .imagePullFailed, .unschedulable, .refused, .notReady, .nameTaken]
+    /// Failures that end `seactl env sync` with exit code 5, whichever step they stop. `unschedulable` is in neither set: what no
+    /// node takes is a build's pod or the application's, and the step says which.
+    public static let deployFailures: Set<Reason> = [.crashLoop, .imagePullFailed, .refused, .notReady, .nameTaken]
 }
 
 extension EnvironmentStatus {
