@@ -53,8 +53,10 @@ struct Application {
     func pushed() throws -> Double {
         let log = try bench.kubectl(["logs", "--namespace", namespace, "--selector", "job-name", "--container", "build", "--timestamps", "--tail=-1"])
             .run().output
-        guard let line = log.split(separator: "\n").last(where: { $0.hasSuffix(" seaway: the image is pushed") }), let time = line.split(separator: " ").first
-        else { throw BenchmarkError("the build's log does not say when the image was pushed: \(log.suffix(300))") }
+        let line = log.split(separator: "\n").last { $0.hasSuffix(" seaway: the image is pushed") }
+        guard let time = line?.split(separator: " ").first else {
+            throw BenchmarkError("the build's log does not say when the image was pushed: \(log.suffix(300))")
+        }
         return AuditLog.seconds(time)
     }
 

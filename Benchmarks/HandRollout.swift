@@ -16,7 +16,10 @@ struct HandRollout {
         base = "\(registry)/\(image)"
     }
 
-    private func image(_ round: Int) -> String { "\(registry)/bench/by-hand:\(round)" }
+    /// A tag that no earlier run used: the node keeps what it pulled.
+    private func image(_ round: Int) -> String {
+        "\(registry)/bench/by-hand:\(URL(fileURLWithPath: bench.directory).lastPathComponent)-\(round)"
+    }
 
     private func buildah(_ words: [String]) -> Program {
         Program(
@@ -54,7 +57,7 @@ struct HandRollout {
                     - name: app
                       image: \(image(0))
                       ports: [{containerPort: 8080}]
-                      resources: {limits: {cpu: 100m, memory: 64Mi}, requests: {cpu: 100m, memory: 64Mi}}
+                      resources: {limits: {memory: 64Mi}, requests: {memory: 64Mi}}
                       readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1}
                       securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
             ---

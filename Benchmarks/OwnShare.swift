@@ -7,8 +7,14 @@ struct OwnShare {
     var toJob: Double
     /// From the builder's word that the image is pushed, as the node logged it, to the Deployment.
     var toDeployment: Double
-    /// From the finished rollout, and the end of the earlier pod where there was one, to the status that says Ready.
+    /// From the finished rollout, or from when the earlier pod could no longer be served, to the status that says Ready.
     var toReady: Double
+
+    /// From the finished rollout until the earlier pod could no longer be served. Not part of the share: routers need that time.
+    var routingWait: Double
+
+    /// Seconds after the deletion of a pod, which is told in whole seconds, in which ingress controllers hear that it leaves.
+    private static let routing = 2.5
 
     var total: Double { toJob + toDeployment + toReady }
 
@@ -35,15 +41,18 @@ struct OwnShare {
                     && $0.requestObject?.holds("Ready") == true
             })
         else { return nil }
-        // The earlier pod's container has ended, or the pod is gone.
+        // Until then the earlier pod may still be served, and Ready has to wait: it ended, or routers have had their time to hear.
         let left = later.first { entry in
             guard entry.answered > deployment.answered, entry.received < ready.received else { return false }
             return entry.concerns("pods", "status") && entry.requestObject?.ended("app") != nil
-                || entry.concerns("pods") && entry.verb == "delete" && entry.user.username.hasPrefix("system:node:")
         }
+        let deleted = later.first { $0.answered > deployment.answered && $0.received < ready.received && $0.concerns("pods") && $0.verb == "delete" }
+        let routed = deleted.map { $0.answered.rounded(.down) + OwnShare.routing }
+        let unreachable = [left?.answered, routed].compactMap(\.self).min() ?? 0
+        routingWait = max(0, min(unreachable, ready.received) - available.answered)
         toJob = job.received - spec.answered
         toDeployment = deployment.received - pushed
-        toReady = ready.received - max(available.answered, left?.answered ?? 0)
+        toReady = ready.received - max(available.answered, unreachable)
     }
 
     private static func isRolledOut(_ entry: AuditLog.Entry) -> Bool {

@@ -68,6 +68,7 @@ struct PageBenchmark: Benchmark {
         let parts = [
             ("spec → Job", Samples(shares.map(\.toJob))), ("image → Deployment", Samples(shares.map(\.toDeployment))),
             ("available → Ready", Samples(shares.map(\.toReady))),
+            ("not counted: until the earlier pod was out of reach", Samples(shares.map(\.routingWait))),
         ]
         bench.note("own share: " + parts.map { "\($0.0) p50 \(Figure.seconds($0.1.median)) p95 \(Figure.seconds($0.1.p95))" }.joined(separator: ", "))
         return Budget(

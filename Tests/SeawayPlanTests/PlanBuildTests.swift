@@ -72,8 +72,8 @@ struct PlanBuildTests {
         let environment = environment()
         let made = plan(
             observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .no)).answering([
-            .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
-        ]),
+                .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
+            ]),
             settings)
         #expect(made.progress.image == .working(.queued, "waiting for a build slot, place 3 in the queue"))
         #expect(made.actions.isEmpty)

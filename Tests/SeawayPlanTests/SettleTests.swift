@@ -63,8 +63,8 @@ struct SettleTests {
             observed(environment).answering(sourceAnswer(environment, .no)),
             observed(environment).answering(sourceAnswer(environment, .unavailable("x"))),
             missing.answering([
-            .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
-        ]), missing.answering([.buildSlot: .yes, .defaultStorageClass: .yes]), building,
+                .defaultStorageClass: .no, .buildSlot: .queued(place: 3),
+            ]), missing.answering([.buildSlot: .yes, .defaultStorageClass: .yes]), building,
             observed(environment).answering(source).answering(imageAnswer(environment, .unavailable("x"))),
             observed(environment).answering(source).answering(imageAnswer(environment, .yes)),
             try deployed(environment, available: 0), try deployed(environment, available: 1).answering([url: .no]),
