@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesClient
 import KubernetesModel
+import Subprocess
 import Testing
 
 /// A manifest with dependencies in a directory and namespace of its own.
@@ -94,16 +95,26 @@ struct DependencyProject: Sendable {
     // MARK: Running
 
     /// `seactl deps …`
-    func deps(_ arguments: String..., kubeconfig: String? = nil, variables: [String: String] = [:]) async throws -> Ended {
-        try await seactl(["deps"] + arguments, kubeconfig: kubeconfig, variables: variables)
-    }
-
-    func seactl(_ arguments: [String], kubeconfig: String? = nil, variables: [String: String] = [:]) async throws -> Ended {
+    func deps(
+        _ arguments: String..., kubeconfig: String? = nil, variables: [String: String] = [:],
+        ending: (signal: Signal, after: () async throws -> Void)? = nil
+    ) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
         let environment = ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester", "PATH": Self.path]
         return try await run(
-            program, arguments + ["--kubeconfig", kubeconfig ?? cluster.kubeconfig], in: directory, environment: environment.merging(variables) { $1 }
-        )
+            program, ["deps"] + arguments + ["--kubeconfig", kubeconfig ?? cluster.kubeconfig], in: directory,
+            environment: environment.merging(variables) { $1 }, ending: ending)
+    }
+
+    /// A kubeconfig whose user acts as this one.
+    func kubeconfig(of user: String) async throws -> String {
+        let view = try await kubectl("config", "view", "--minify", "--raw", "--flatten", "-o", "json")
+        var config = try JSONValue(parsing: Data(view.output.utf8))
+        var users = try #require(config["users"]?.arrayValue)
+        users[0]["user"]?["as"] = .string(user)
+        config["users"] = .array(users)
+        try write("\(user).kubeconfig", String(decoding: config.encoded(), as: UTF8.self))
+        return "\(directory)/\(user).kubeconfig"
     }
 
     /// PATH with the tools that `scripts/deps --tools` installed at its beginning.

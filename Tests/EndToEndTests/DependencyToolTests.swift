@@ -64,6 +64,41 @@ struct DependencyToolTests {
         }
     }
 
+    /// A repository of its own is the remote, as one on a server would be.
+    @Test func aRemoteDirectoryIsFetchedWithGit() async throws {
+        try await TestCluster.with { cluster in
+            try await Project.with(cluster) { project in
+                try project.write("source/k8s/kustomization.yaml", "resources: [map.yaml]\n")
+                try project.write("source/k8s/map.yaml", Project.configMap("remote"))
+                func git(_ arguments: String..., in directory: String = "source") async throws {
+                    let identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
+                    let ended = try await run("git", identity + arguments, in: "\(project.directory)/\(directory)")
+                    #expect(ended.exitCode == 0, "\(ended)")
+                }
+                try await git("init", "--quiet", "--initial-branch=main")
+                try await git("add", ".")
+                try await git("commit", "--quiet", "--message=one")
+                try await git("tag", "v1")
+                try project.write("source/k8s/map.yaml", Project.configMap("remote", "two"))
+                try await git("commit", "--quiet", "--all", "--message=two")
+                try await git("clone", "--quiet", "--bare", "source", "remote.git", in: ".")
+
+                let remote = "file://\(project.directory)/remote.git//k8s"
+                try project.manifest("- {name: db, path: \"\(remote)?ref=v1\"}\n- {name: more, path: local}")
+                // A kustomization here that builds on one there.
+                try project.write("local/kustomization.yaml", "namePrefix: my-\nresources: [\"\(remote)?ref=main\"]\n")
+                let ended = try await project.deps("apply")
+                #expect(ended.exitCode == 0, "\(ended)")
+                #expect(try await project.object(.configMaps, "remote")?["data"]?["value"] == "one")
+                #expect(try await project.object(.configMaps, "my-remote")?["data"]?["value"] == "two")
+
+                try project.manifest("- {name: db, path: \"\(remote)?ref=v9\"}\n- {name: more, path: local}")
+                let bad = try await project.deps("apply")
+                #expect(bad.exitCode == 2 && bad.errors.contains("v9"), "\(bad)")
+            }
+        }
+    }
+
     @Test func aMissingOrOldToolIsNamedWithTheLineThatInstallsIt() async throws {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
@@ -84,6 +119,18 @@ struct DependencyToolTests {
                 #expect(old.exitCode == 2 && old.errors.contains("kustomize 3.9.1 is too old"), "\(old)")
                 let helm = try await project.deps("apply", "--only", "cache", variables: ["PATH": path])
                 #expect(helm.exitCode == 2 && helm.errors.contains("helm 2.17.0 is too old"), "\(helm)")
+                #expect(helm.errors.contains("https://helm.sh"))
+
+                // Without kustomize, kubectl's is taken; that of kubectl 1.24 is too old for charts.
+                try project.delete("bin/kustomize")
+                try project.delete("bin/helm")
+                try project.write("bin/kubectl", "#!/bin/sh\necho 'Client Version: v1.24.17'\n")
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: project.directory + "/bin/kubectl")
+                let alone = project.directory + "/bin:/bin"
+                let kubectl = try await project.deps("apply", "--only", "db", variables: ["PATH": alone])
+                #expect(kubectl.exitCode == 2 && kubectl.errors.contains("kubectl 1.24.17 is too old"), "\(kubectl)")
+                let noHelm = try await project.deps("apply", "--only", "cache", variables: ["PATH": alone])
+                #expect(noHelm.exitCode == 2 && noHelm.errors.contains("helm is needed and not installed"), "\(noHelm)")
             }
         }
     }

@@ -20,6 +20,7 @@ struct DependencyWaitTests {
                         {kind: Service, name: web, timeout: 90s}, {kind: CustomResourceDefinition, name: tables.\(project.group)}, \
                         {kind: Deployment, name: web, for: condition=Available, timeout: 90s}, {kind: Secret, name: word}, \
                         {kind: PersistentVolumeClaim, name: data, for: "jsonpath={.status.phase}=Bound", timeout: 90s}, \
+                        {kind: PersistentVolumeClaim, name: data, for: "jsonpath={.spec.volumeName}"}, \
                         {kind: Deployment, name: web, for: exists}, {kind: ConfigMap, name: nobody, for: delete}
                         """)
                 try project.write("k8s/crd.yaml", project.definition())
@@ -51,6 +52,7 @@ struct DependencyWaitTests {
                 }
                 #expect(ended.output.contains("waiting for Deployment \(project.namespace)/web to be ready: "))
                 #expect(ended.output.contains("is Available") && ended.output.contains("is .status.phase=Bound"))
+                #expect(ended.output.contains("PersistentVolumeClaim \(project.namespace)/data is .spec.volumeName"), "\(ended.output)")
                 #expect(ended.output.contains("ConfigMap \(project.namespace)/nobody is deleted"))
             }
         }
@@ -123,17 +125,23 @@ struct DependencyWaitTests {
     @Test func aKindWithAReadyConditionIsReadyByIt() async throws {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
-                try project.manifest(waiting: "{kind: Table, name: mine, timeout: 60s}")
+                try project.manifest(
+                    waiting: "{kind: Table, name: mine, timeout: 60s}, {kind: Table, name: mine, for: condition=Degraded=False, timeout: 60s}")
                 try project.write("k8s/a.yaml", project.definition() + "---\n" + project.table("mine"))
                 async let ended = project.deps("apply")
                 let type = ResourceType(group: project.group, version: "v1", plural: "tables", kind: "Table")
                 _ = try await cluster.eventually("the table") { try await project.object(type, "mine") }
-                let status = #"{"status":{"conditions":[{"type":"Ready","status":"True"}]}}"#
+                let status = #"{"status":{"conditions":[{"type":"Ready","status":"True"},{"type":"Degraded","status":"False"}]}}"#
                 let patch = try await project.kubectl(
                     "-n", project.namespace, "patch", "tables.\(project.group)", "mine", "--type=merge", "-p", status)
                 #expect(patch.exitCode == 0, "\(patch)")
                 let result = try await ended
                 #expect(result.exitCode == 0 && result.output.contains("Table \(project.namespace)/mine is ready"), "\(result)")
+                #expect(result.output.contains("Degraded"), "\(result)")
+                // The other value of the same condition does not do.
+                try project.manifest(waiting: "{kind: Table, name: mine, for: condition=Degraded, timeout: 1s}")
+                let other = try await project.deps("apply")
+                #expect(other.exitCode == 7 && other.errors.contains("Degraded"), "\(other)")
             }
         }
     }

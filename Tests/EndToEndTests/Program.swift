@@ -10,8 +10,10 @@ struct Ended: Sendable {
 }
 
 /// Runs a program, found by its path or in PATH, to its end.
+/// - Parameter ending: a signal that it gets, and what is awaited before that.
 func run(
-    _ program: String, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]
+    _ program: String, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:],
+    ending: (signal: Signal, after: () async throws -> Void)? = nil
 ) async throws -> Ended {
     var variables: [Subprocess.Environment.Key: String?] = [:]
     for (name, value) in environment {
@@ -19,7 +21,12 @@ func run(
     }
     let result = try await Subprocess.run(
         program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments), environment: .inherit.updating(variables),
-        workingDirectory: directory.map { FilePath($0) }, output: .string(limit: 32 << 20), error: .string(limit: 4 << 20))
+        workingDirectory: directory.map { FilePath($0) }, input: .none, output: .string(limit: 32 << 20), error: .string(limit: 4 << 20)
+    ) { execution in
+        guard let ending else { return }
+        try await ending.after()
+        try execution.send(signal: ending.signal)
+    }
     let exitCode: Int32 =
         switch result.terminationStatus {
         case .exited(let code): Int32(code)

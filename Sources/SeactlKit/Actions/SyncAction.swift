@@ -13,12 +13,15 @@ struct SyncAction: Sendable {
     var wanted: WantedEnvironment
     var takeOver: Bool
     var secrets: [WantedSecret] = []
+    /// Applies the dependencies, where that was asked for.
+    var dependencies: (@Sendable () async throws -> Void)?
     var scan: @Sendable () async throws -> SourceScan
     let progress = SyncProgress()
 
     /// - Returns: the URLs that answer.
     /// - Throws: ``CommandFailure`` and the errors of the scan and of the cluster.
     func run() async throws -> [String] {
+        try await applyDependencies()
         output.emit(.stage(.source, .running("scanning")))
         async let existing = cluster.environments.get(wanted.key)
         let scanned = try await scan()
@@ -49,6 +52,16 @@ struct SyncAction: Sendable {
         }
         await keeper.prune(present?.spec.secrets ?? [])
         return urls
+    }
+
+    /// What the application needs besides itself comes first, but not into an environment that is somebody else's.
+    private func applyDependencies() async throws {
+        guard let dependencies else { return }
+        let present = try await cluster.environments.get(wanted.key)
+        if let refusal = SyncDecision.refusal(existing: present, wanted: wanted, takeOver: takeOver) { throw refusal }
+        progress.noteDependencies(true)
+        try await dependencies()
+        progress.noteDependencies(false)
     }
 
     /// Decides once more by what the cluster has now: sending may have taken minutes, in which somebody else may have made the
@@ -149,6 +162,7 @@ final class SyncProgress: Sendable {
         var isApplied = false
         var isUpToDate = false
         var isLocal = false
+        var isAtDependencies = false
         var reports: [StageReport] = []
     }
     private let state = Mutex(State())
@@ -156,6 +170,7 @@ final class SyncProgress: Sendable {
     func noteApplied() { state.withLock { $0.isApplied = true } }
     /// Nothing goes on once the command has ended.
     func noteLocal() { state.withLock { $0.isLocal = true } }
+    func noteDependencies(_ areApplied: Bool) { state.withLock { $0.isAtDependencies = areApplied } }
     func noteUpToDate() { state.withLock { $0.isUpToDate = true } }
     /// Whether the cluster has what was wanted, though perhaps it does not run yet.
     var isSynced: Bool { state.withLock { $0.isApplied || $0.isUpToDate } }
@@ -163,6 +178,11 @@ final class SyncProgress: Sendable {
 
     /// What a user is told who pressed Ctrl-C.
     var interruption: CommandFailure {
+        if state.withLock(\.isAtDependencies) {
+            return CommandFailure(
+                .interrupted, "interrupted while the dependencies were applied; nothing was synced",
+                next: ["what was applied so far stays; run the command again to go on"])
+        }
         if state.withLock(\.isLocal) {
             return CommandFailure(
                 .interrupted, "interrupted", next: ["`seactl env sync` takes up where this ended, `seactl env status` tells how it is"])
@@ -175,6 +195,11 @@ final class SyncProgress: Sendable {
     }
 
     func timeOut(after limit: Duration, _ name: String) -> CommandFailure {
+        if state.withLock(\.isAtDependencies) {
+            return CommandFailure(
+                .dependencyFailed, "the dependencies of \(name) are not ready after \(Format.seconds(limit)); nothing was synced",
+                next: ["`seactl deps diff` shows what is missing; --timeout waits longer. What was applied so far stays"])
+        }
         let reports = state.withLock(\.reports)
         let last = reports.last.map { "\($0.stage.rawValue): \($0.state.text)" }
         return CommandFailure(

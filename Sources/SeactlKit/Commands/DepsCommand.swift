@@ -20,6 +20,10 @@ struct DependencyOptions: ParsableArguments {
     var namespace: String?
     @Option(help: "The manifest; the dependencies' paths begin beside it.", completion: .file(extensions: ["yaml", "yml"]))
     var manifest = "manifest.yaml"
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: "What stdout gets: text, or what became of each object as json or yaml; progress then goes to stderr.")
+    var format = OutputFormat.text
 }
 
 /// How objects of others are treated.
@@ -64,17 +68,24 @@ struct DepsDiffCommand: SeactlCommand {
             session.forceConflicts = ownership.forceConflicts
             session.adopt = ownership.adopt
             var isDifferent = false
+            func show(_ lines: [String]) {
+                isDifferent = true
+                guard options.format == .text else { return }
+                system.standardOutput.write(lines.map { TextCleaning.plain($0) + "\n" }.joined())
+            }
             for dependency in dependencies {
                 for change in try await DiffDependency(session: session, dependency: dependency).run() {
-                    isDifferent = true
-                    let lines = [change.title] + change.lines.map { "  \($0)" }
-                    system.standardOutput.write(lines.map { TextCleaning.plain($0) + "\n" }.joined())
+                    session.report.note(
+                        dependency.name, change.type, change.identity, change.result, reason: change.reason, lines: change.lines)
+                    show(["\(dependency.name): \(change.title)"] + change.lines.map { "  \($0)" })
                 }
             }
             if options.only == nil {
                 for set in try await session.orphans(session.manifestDependencies) {
-                    isDifferent = true
-                    system.standardOutput.write("\(set.dependency): would be removed, the manifest no longer names it\n")
+                    for member in try await session.members(of: set) {
+                        session.report.note(set.dependency, member.type, member.identity, .remove)
+                    }
+                    show(["\(set.dependency): would be removed, the manifest no longer names it"])
                 }
             }
             if isDifferent { throw CommandStatus.different }
@@ -98,6 +109,7 @@ struct DepsDeleteCommand: SeactlCommand {
             var sets = dependencies.map { session.set($0.name) }
             if options.only == nil { sets += try await session.orphans(session.manifestDependencies) }
             let count = try await DeleteDependencies(session: session).run(sets)
+            guard options.format == .text else { return }
             system.standardOutput.write(count == 0 ? "there was nothing to remove\n" : "removed \(Format.count(count, "object"))\n")
         }
     }

@@ -41,16 +41,15 @@ struct SyncCommand: SeactlCommand {
             let isLocal = connection.cluster.engine == .local
             let place = "namespace \(wanted.key.namespace ?? "default"), \(isLocal ? "Podman on this machine" : "context \(connection.context)")"
             output.emit(.heading("\(wanted.key.name)/\(wanted.environmentName) → \(place)"))
-            if withDeps {
-                let session = project.dependencySession(
-                    connection, environment, namespace: options.namespace, output: output, system: system, yes: yes)
-                try await race(system, output: output) { try await session.applyAll(environment.dependencies, isWhole: true) }
-            }
             for warning in project.warnings(environment, withDeps: withDeps) { output.emit(.warning(warning)) }
 
+            let session = project.dependencySession(
+                connection, environment, namespace: options.namespace, output: output, system: system, yes: yes)
+            let applyDependencies: @Sendable () async throws -> Void = { try await session.applyAll(environment.dependencies, isWhole: true) }
             let action = SyncAction(
-                cluster: connection.cluster, output: output, system: system, wanted: wanted, takeOver: takeOver,
-                secrets: secrets, scan: { try await project.scan(selection, cacheFile: project.scanCache(in: system)) })
+                cluster: connection.cluster, output: output, system: system, wanted: wanted, takeOver: takeOver, secrets: secrets,
+                dependencies: withDeps ? applyDependencies : nil,
+                scan: { try await project.scan(selection, cacheFile: project.scanCache(in: system)) })
             defer {
                 output.finish()
                 if action.progress.isSynced, connection.cluster.engine == .kubernetes { remember(connection, project, memory, output) }

@@ -37,7 +37,10 @@ struct ApplyDependency: Sendable {
         session.tell(
             dependency.name,
             "\(Format.count(objects.count, "object")): \(counts.description)  (\(Format.seconds(session.system.elapsed() - started)))")
-        for name in members.left { session.tell(dependency.name, "\(name) is there already and stays as it is") }
+        for member in members.left {
+            session.tell(dependency.name, "\(member.identity) is there already and stays as it is")
+            session.report.note(dependency.name, member.type, member.identity, .left)
+        }
         if !leaving.isEmpty {
             let kept = try await RemoveMembers(session: session, set: during, dependency: dependency.name).run(leaving)
             set.kinds.formUnion(kept.map(\.groupKind))
@@ -48,8 +51,8 @@ struct ApplyDependency: Sendable {
 
     // MARK: Before anything is written
 
-    /// What is to be applied, and the names of what stays as it is.
-    private func plan(_ objects: [WantedObject], _ set: ApplySet) async throws -> (all: [DependencyMember], left: [String]) {
+    /// What is to be applied, and what stays as it is.
+    private func plan(_ objects: [WantedObject], _ set: ApplySet) async throws -> (all: [DependencyMember], left: [DependencyMember]) {
         let members: [DependencyMember]
         do {
             members = try await session.resolver.look(session.resolver.resolve(objects))
@@ -57,12 +60,12 @@ struct ApplyDependency: Sendable {
             throw CommandFailure(.dependencyFailed, "dependency \(dependency.name) cannot be applied", detail: problems.description)
         }
         var all: [DependencyMember] = []
-        var left: [String] = []
+        var left: [DependencyMember] = []
         var refusals: [String] = []
         for member in members {
             switch ApplyDecision.make(member.wanted, member.identity, present: member.present, set: set, adopt: session.adopt) {
             case .apply, .adopt: all.append(member)
-            case .leave: left.append(member.identity.description)
+            case .leave: left.append(member)
             case .refuse(let reason): refusals.append("\(member.wanted.place): \(reason)")
             }
         }
@@ -101,6 +104,14 @@ struct ApplyDependency: Sendable {
         var changed = 0
         var unchanged = 0
 
+        mutating func add(_ result: DependencyReport.Result) {
+            switch result {
+            case .created: created += 1
+            case .changed: changed += 1
+            default: unchanged += 1
+            }
+        }
+
         var description: String { "\(created) created, \(changed) changed, \(unchanged) unchanged" }
         static func += (left: inout Counts, right: Counts) {
             left.created += right.created
@@ -129,10 +140,14 @@ struct ApplyDependency: Sendable {
         var failures: [(object: String, error: any Error)] = []
         for (member, result) in results {
             switch result {
-            case .failure(let error): failures.append(("\(member.wanted.place): \(member.identity)", error))
+            case .failure(let error):
+                failures.append(("\(member.wanted.place): \(member.identity)", error))
+                session.report.note(dependency.name, member.type, member.identity, .failed, reason: CommandFailure.explain(error))
             case .success(let object):
                 let isSame = object["metadata"]?["resourceVersion"]?.stringValue == member.present?.resourceVersion
-                if member.present == nil { counts.created += 1 } else if isSame { counts.unchanged += 1 } else { counts.changed += 1 }
+                let result = member.present == nil ? DependencyReport.Result.created : isSame ? .unchanged : .changed
+                session.report.note(dependency.name, member.type, member.identity, result)
+                counts.add(result)
             }
         }
         guard failures.isEmpty else { throw CommandFailure(dependency: dependency.name, doing: "applied", failures) }

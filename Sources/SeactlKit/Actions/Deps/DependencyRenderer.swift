@@ -82,9 +82,9 @@ struct DependencyRenderer: Sendable {
     private func kustomize(_ dependency: ManifestDependency, _ directory: String, _ variables: Variables?) async throws -> [WantedObject] {
         let what = "building the kustomization of dependency \(dependency.name)"
         let helm = Tool.helm(system)
-        let usesHelm = Self.mentionsCharts(in: directory)
-        if usesHelm, !helm.isInstalled { throw helm.missing }
-        let options = usesHelm ? ["--enable-helm"] : []
+        if !helm.isInstalled, Self.mentionsCharts(in: directory) { throw helm.missing }
+        // What is fetched from elsewhere may hold charts too.
+        let options = helm.isInstalled ? ["--enable-helm"] : []
         let own = Tool.kustomize(system)
         let text: String
         if own.isInstalled {

@@ -19,7 +19,8 @@ extension DependencyOptions {
         }
         try await cluster.withCluster(system) { connection in
             try project.guardContext(connection, memory: SyncMemory(system), options: cluster, yes: yes, in: system)
-            let output = Output(PlainRenderer(), elapsed: system.elapsed, write: system.standardOutput.write)
+            let console = format == .text ? system.standardOutput : system.standardError
+            let output = Output(PlainRenderer(), elapsed: system.elapsed, write: console.write)
             let session = project.dependencySession(connection, environment, namespace: namespace, output: output, system: system, yes: yes)
             let limit = timeout.map { limit in
                 (
@@ -27,12 +28,23 @@ extension DependencyOptions {
                     failure: { @Sendable in CommandFailure(.dependencyFailed, "the dependencies are not gone after \(Format.seconds(limit))") }
                 )
             }
-            try await race(
-                system, timeout: limit,
-                interrupted: {
-                    CommandFailure(.interrupted, "interrupted; what was applied so far stays", next: ["run the command again to go on"])
-                }, work: { try await body(session, chosen) })
+            do {
+                try await race(
+                    system, timeout: limit,
+                    interrupted: {
+                        CommandFailure(.interrupted, "interrupted; what was applied so far stays", next: ["run the command again to go on"])
+                    }, work: { try await body(session, chosen) })
+            } catch {
+                // What was done before it failed is done, and a script wants to know it.
+                try write(session.report, to: system)
+                throw error
+            }
+            try write(session.report, to: system)
         }
+    }
+
+    private func write(_ report: DependencyReport, to system: System) throws {
+        if format != .text { system.standardOutput.write(try ObjectText.render(report.value, as: format)) }
     }
 }
 

@@ -8,6 +8,7 @@ struct DependencySession: Sendable {
     var access: DependencyAccess
     var namespaces: NamespaceAccess
     var output: Output
+    let report = DependencyReport()
     var system: System
     var application: String
     var environment: String
@@ -135,7 +136,7 @@ extension CommandFailure {
             detail: failures.map { "\($0.object): \(Self.explain($0.error))" }.joined(separator: "\n"), next: next)
     }
 
-    private static func explain(_ error: any Error) -> String {
+    static func explain(_ error: any Error) -> String {
         guard let error = error as? KubernetesError, let status = error.status else { return "\(error)" }
         guard !status.fieldConflicts.isEmpty else { return status.description }
         return "conflict: " + status.fieldConflicts.map { "\($0.field ?? "") (\($0.message ?? ""))" }.joined(separator: ", ")

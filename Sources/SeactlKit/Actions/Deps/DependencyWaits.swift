@@ -30,6 +30,8 @@ struct DependencyWaits: Sendable {
         var type: ResourceType
         var identity: ObjectIdentity
         var goal: WaitGoal
+        /// The goal as the manifest has it.
+        var text: String
         var timeout: Duration
     }
 
@@ -41,7 +43,8 @@ struct DependencyWaits: Sendable {
         let identity = ObjectIdentity(type, namespace: wait.namespace ?? session.namespace, name: wait.name)
         // An object of the set says in which namespace it is.
         let own = members.first { $0.type == type && $0.identity.name == wait.name }
-        return Target(type: type, identity: wait.namespace == nil ? own?.identity ?? identity : identity, goal: goal, timeout: wait.timeout)
+        return Target(
+            type: type, identity: wait.namespace == nil ? own?.identity ?? identity : identity, goal: goal, text: wait.for, timeout: wait.timeout)
     }
 
     private func type(of wait: ManifestWait) async throws -> ResourceType {
@@ -90,19 +93,31 @@ struct DependencyWaits: Sendable {
             defer { group.cancelAll() }
             return try await group.next() ?? nil
         }
+        if case .met = verdict {
+            guard tellsSuccess else { return }
+            session.tell(dependency.name, "\(name) is \(target.goal)  (\(Format.seconds(session.system.elapsed() - started)))")
+            return session.report.noteWait(dependency.name, target.type, target.identity, for: target.text, reason: nil)
+        }
+        let failure = await failure(verdict, target, lastWord: said.text)
+        session.report.noteWait(
+            dependency.name, target.type, target.identity, for: target.text,
+            reason: [failure.headline, failure.detail ?? ""].filter { !$0.isEmpty }.joined(separator: "\n"))
+        throw failure
+    }
+
+    private func failure(_ verdict: WaitVerdict?, _ target: Target, lastWord: String) async -> CommandFailure {
+        let name = "\(target.identity)"
         switch verdict {
-        case .met:
-            if tellsSuccess { session.tell(dependency.name, "\(name) is \(target.goal)  (\(Format.seconds(session.system.elapsed() - started)))") }
         case .missing:
-            throw CommandFailure(
+            return CommandFailure(
                 .dependencyFailed, "dependency \(dependency.name): there is no \(name) to wait for",
                 next: ["correct `kind` and `name`; if something else makes it later, wait for it with `for: exists` first"])
         case .failed(let reason, let log):
-            throw await failure(name, target.goal, reason, log)
-        case .pending, nil:
-            throw CommandFailure(
+            return await failure(name, target.goal, reason, log)
+        case .met, .pending, nil:
+            return CommandFailure(
                 .dependencyFailed, "dependency \(dependency.name): \(name) is not \(target.goal) after \(Format.seconds(target.timeout))",
-                detail: said.text, next: ["look at it with `kubectl describe`, or give the wait a longer `timeout`"])
+                detail: lastWord, next: ["look at it with `kubectl describe`, or give the wait a longer `timeout`"])
         }
     }
 
@@ -166,6 +181,14 @@ struct DependencyWaits: Sendable {
                 let current = try await withoutOldPods(observed, identity.groupKind)
                 switch target.goal.judge(identity.groupKind, current) {
                 case .pending(let text): pending(text)
+                case .failed(_, nil):
+                    // The object tells it before its pods were looked at, in which the log is.
+                    guard let selector = observed.object.flatMap({ PodSelector.text(identity.groupKind, $0) }) else {
+                        return target.goal.judge(identity.groupKind, current)
+                    }
+                    let pods = try await access.send(.list(.pods, namespace: identity.namespace, labelSelector: selector))
+                    observed.pods = pods["items"]?.arrayValue ?? []
+                    return target.goal.judge(identity.groupKind, try await withoutOldPods(observed, identity.groupKind))
                 case let verdict: return verdict
                 }
             }

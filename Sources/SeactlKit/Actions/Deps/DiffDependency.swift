@@ -9,8 +9,21 @@ struct DiffDependency: Sendable {
     var dependency: ManifestDependency
 
     struct Change: Sendable {
-        var title: String
-        var lines: [String]
+        var type: ResourceType
+        var identity: ObjectIdentity
+        var result: DependencyReport.Result
+        /// Why it would be refused.
+        var reason: String?
+        var lines: [String] = []
+
+        var title: String {
+            switch result {
+            case .create: "\(identity) would be created"
+            case .remove: "\(identity) would be removed"
+            case .refuse: "\(identity) would be refused: \(reason ?? "")"
+            default: "\(identity) would be changed"
+            }
+        }
     }
 
     /// - Returns: one element for each object that would change, in the order of the apply; those that would be removed last.
@@ -26,45 +39,53 @@ struct DiffDependency: Sendable {
             throw CommandFailure(.dependencyFailed, "dependency \(dependency.name) cannot be applied", detail: problems.description)
         }
         let isNamespaceThere = try await Set(
-            concurrently(Set(members.compactMap(\.identity.namespace)).sorted()) { name in
-                try await session.access.metadata(.namespaces, name: name, namespace: nil) == nil ? nil : name
+            concurrently(Set(members.compactMap(\.identity.namespace)).sorted()) { name -> String? in
+                do {
+                    return try await session.access.metadata(.namespaces, name: name, namespace: nil) == nil ? nil : name
+                } catch let error as KubernetesError where error.isForbidden {
+                    // Rights in a namespace do not include looking at it; if it is missing, the dry run says so.
+                    return name
+                }
             }.compactMap(\.self))
-        let results = try await concurrently(phased(members, by: \.identity.groupKind).flatMap(\.self)) { member -> Result<Change?, any Error> in
+        let results = try await concurrently(phased(members, by: \.identity.groupKind).flatMap(\.self)) {
+            member -> (DependencyMember, Result<Change?, any Error>) in
             do {
-                return .success(try await change(member, set, isNamespaceThere))
+                return (member, .success(try await change(member, set, isNamespaceThere)))
             } catch {
                 try Task.checkCancellation()
-                return .failure(DependencyProblem(member.wanted.place, "\(member.identity): \(error)"))
+                return (member, .failure(error))
             }
         }
         var changes: [Change] = []
         var failures: [(object: String, error: any Error)] = []
-        for result in results {
+        for (member, result) in results {
             switch result {
             case .success(let change): if let change { changes.append(change) }
-            case .failure(let error): failures.append((dependency.name, error))
+            case .failure(let error): failures.append(("\(member.wanted.place): \(member.identity)", error))
             }
         }
         guard failures.isEmpty else { throw CommandFailure(dependency: dependency.name, doing: "compared", failures) }
         let wanted = Set(members.map(\.identity))
         for member in try await session.members(of: old) where !wanted.contains(member.identity) {
-            changes.append(Change(title: "\(dependency.name): \(member.identity) would be removed", lines: []))
+            changes.append(Change(type: member.type, identity: member.identity, result: .remove))
         }
         return changes
     }
 
     private func change(_ member: DependencyMember, _ set: ApplySet, _ namespaces: Set<String>) async throws -> Change? {
-        let name = "\(dependency.name): \(member.identity)"
+        func change(_ result: DependencyReport.Result, reason: String? = nil, _ lines: [String] = []) -> Change {
+            Change(type: member.type, identity: member.identity, result: result, reason: reason, lines: lines)
+        }
         let object = member.applied(set)
         switch ApplyDecision.make(member.wanted, member.identity, present: member.present, set: set, adopt: session.adopt) {
         case .leave: return nil
-        case .refuse(let reason): return Change(title: "\(name) would be refused: \(reason)", lines: [])
+        case .refuse(let reason): return change(.refuse, reason: reason)
         case .apply, .adopt: break
         }
         let isPlaceThere = member.identity.namespace.map(namespaces.contains) ?? true
         if member.isOfComingKind || !isPlaceThere {
             // The server cannot try what has no place yet.
-            return Change(title: "\(name) would be created", lines: ObjectDifference.lines(nil, object))
+            return change(.create, ObjectDifference.lines(nil, object))
         }
         let request = APIRequest.apply(
             member.type, object: object, name: member.identity.name, namespace: member.identity.namespace, fieldManager: ApplySet.fieldManager,
@@ -73,10 +94,9 @@ struct DiffDependency: Sendable {
         do {
             let lines = ObjectDifference.lines(present, try await session.access.send(request))
             guard !lines.isEmpty else { return nil }
-            return Change(title: "\(name) would be \(present == nil ? "created" : "changed")", lines: lines)
+            return change(present == nil ? .create : .change, lines)
         } catch let error as KubernetesError where error.status?.fieldConflicts.isEmpty == false {
-            let conflicts = error.status?.fieldConflicts.map { "\($0.field ?? "") (\($0.message ?? ""))" }.joined(separator: ", ") ?? ""
-            return Change(title: "\(name) would be refused: conflict: \(conflicts)", lines: [])
+            return change(.refuse, reason: CommandFailure.explain(error))
         }
     }
 }

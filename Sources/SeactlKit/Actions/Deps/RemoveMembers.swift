@@ -22,10 +22,12 @@ struct RemoveMembers: Sendable {
                 case .keep(let why):
                     kept.append(member.identity)
                     session.tell(dependency, "kept \(member.identity): \(why)")
+                    session.report.note(dependency, member.type, member.identity, .kept, reason: why)
                 }
             }
             try await delete(removed)
             try await untilGone(removed)
+            for member in removed { session.report.note(dependency, member.type, member.identity, .removed) }
             if !removed.isEmpty { session.tell(dependency, "removed \(removed.map(\.identity.description).sorted().joined(separator: ", "))") }
         }
         return kept
