@@ -3,7 +3,8 @@ import Foundation
 @main
 struct SeawayBench {
     static let benchmarks: [any Benchmark & Sendable] = [
-        ScanBenchmark(), WireBenchmark(), UnchangedBenchmark(), PageBenchmark(), UploadMemoryBenchmark(), ScaleBenchmark(),
+        ScanBenchmark(), WireBenchmark(), UnchangedBenchmark(), PageBenchmark(), UploadMemoryBenchmark(), DependenciesBenchmark(),
+        ScaleBenchmark(),
     ]
 
     static func main() async {
