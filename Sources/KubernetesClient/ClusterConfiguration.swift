@@ -10,8 +10,10 @@ public struct ClusterConfiguration: Sendable, Equatable {
     public var skipsTLSVerification: Bool
     /// The name to ask for and to find in the server's certificate, when it is not the one in the URL.
     public var tlsServerName: String?
-    /// An HTTP proxy on the way to the server.
+    /// An HTTP proxy on the way to the server, as the kubeconfig names it.
     public var proxyURL: String?
+    /// The one that the environment names; the kubeconfig's goes before it.
+    public var environmentProxy: EnvironmentProxy?
     public var credentials: Credentials
     /// The namespace of objects that name none.
     public var namespace: String
@@ -49,7 +51,9 @@ public struct ClusterConfiguration: Sendable, Equatable {
         kubeconfig: String?, context: String?, environment: [String: String], home: String
     ) throws -> ClusterConfiguration {
         let files = try KubeconfigFiles.find(explicit: kubeconfig, environment: environment, home: home)
-        return try Kubeconfig.merged(files).configuration(context: context)
+        var configuration = try Kubeconfig.merged(files).configuration(context: context)
+        configuration.environmentProxy = EnvironmentProxy(server: configuration.server, environment: environment)
+        return configuration
     }
 
     /// The configuration of a pod, from its mounted ServiceAccount.
@@ -76,10 +80,12 @@ public struct ClusterConfiguration: Sendable, Equatable {
         }
         _ = try read("token")
         let namespace = (try? read("namespace")).map { String(decoding: $0, as: UTF8.self) } ?? "default"
-        return ClusterConfiguration(
+        var configuration = ClusterConfiguration(
             server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)", certificateAuthority: try read("ca.crt"),
             credentials: Credentials(bearer: .tokenFile("\(directory)/token")),
             namespace: namespace.trimmingCharacters(in: .whitespacesAndNewlines), origin: directory)
+        configuration.environmentProxy = EnvironmentProxy(server: configuration.server, environment: environment)
+        return configuration
     }
 
     /// `https://1.2.3.4:6443 (context 'dev' of /home/me/.kube/config)`.

@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesModel
+import Logging
 
 extension KubernetesClient {
     /// Reads a container's log line by line.
@@ -17,6 +18,42 @@ extension KubernetesClient {
             pod: pod, namespace: namespace, container: container, follow: follow, previous: previous, tailLines: tailLines)
         let answer = try await open(request, lane: follow ? .log : .request)
         return try await body(LogLines(body: answer) { [self] in translate($0, request) })
+    }
+
+    /// Follows a container's log to its end, also across broken connections: no line is left out, and none comes twice.
+    ///
+    /// That a container restarts while the connection is broken is not noticed; its next run's lines then follow.
+    /// - Throws: `KubernetesError`, with `isBadRequest` as status while the container has not started. What `onLine` throws.
+    public func followLog(
+        pod: String, namespace: String, container: String?, previous: Bool = false, tailLines: Int? = nil,
+        isolation: isolated (any Actor)? = #isolation, _ onLine: (String) async throws -> Void
+    ) async throws {
+        var position = LogPosition()
+        var failures = 0
+        while true {
+            let since = position.last.map(String.init)
+            let request = APIRequest.logs(
+                pod: pod, namespace: namespace, container: container, follow: true, previous: previous,
+                tailLines: since == nil ? tailLines : nil, timestamps: true, sinceTime: since)
+            do {
+                let body = try await open(request, lane: .log)
+                for try await line in LogLines(body: body, mapError: { [self] in translate($0, request) }) {
+                    guard let line = position.take(line) else { continue }
+                    failures = 0
+                    try await onLine(line)
+                }
+                return
+            } catch let error as KubernetesError where error.isNotFound && since != nil {
+                // The pod went away while the connection was broken.
+                return
+            } catch let error as KubernetesError where error.isTransient {
+                failures += 1
+                guard let delay = retries.delay(ofResumption: failures) else { throw error }
+                logger.debug("following again", metadata: ["request": "\(request)", "failures": "\(failures)", "after": "\(delay)"])
+                try await Task.sleep(for: delay)
+                position.resume()
+            }
+        }
     }
 
     /// The last lines of a container's log, at most 1 MiB of them.

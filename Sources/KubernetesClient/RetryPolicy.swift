@@ -10,6 +10,12 @@ struct RetryPolicy: Sendable {
     /// Seconds; a server that asks for more is not waited for.
     var longestDelay = 10
 
+    /// How long to wait before what broke off is taken up again; `nil` gives the failure to the caller.
+    /// - Parameter failures: in a row, this one included.
+    func delay(ofResumption failures: Int) -> Duration? {
+        failures <= 20 ? min(.milliseconds(50 << min(failures, 10)), .seconds(longestDelay)) : nil
+    }
+
     /// - Returns: how long to wait before the next attempt; `nil` gives the failure to the caller.
     func delay(afterAttempt attempt: Int, method: String, outcome: Outcome) -> Duration? {
         switch outcome {

@@ -21,7 +21,11 @@ enum TransportSettings {
         // Without h2 every watch holds a connection.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 128
         if let name = configuration.tlsServerName { settings.dnsOverride = [name: host] }
-        if let proxy = configuration.proxyURL { settings.proxy = try httpProxy(proxy, configuration) }
+        if let proxy = configuration.proxyURL, !proxy.isEmpty {
+            settings.proxy = try httpProxy(proxy, "\(configuration.origin): proxy-url")
+        } else if let proxy = configuration.environmentProxy {
+            settings.proxy = try httpProxy(proxy.url, "the variable \(proxy.variable)")
+        }
         return settings
     }
 
@@ -85,9 +89,10 @@ enum TransportSettings {
         return certificates
     }
 
-    private static func httpProxy(_ text: String, _ configuration: ClusterConfiguration) throws -> HTTPClient.Configuration.Proxy {
+    /// - Parameter name: where it is written. What is written may hold a password and is not told.
+    private static func httpProxy(_ text: String, _ name: String) throws -> HTTPClient.Configuration.Proxy {
         guard let url = URL(string: text), let host = url.host(percentEncoded: false) else {
-            throw KubernetesError(.configuration, "\(configuration.origin): proxy-url is no URL with a host")
+            throw KubernetesError(.configuration, "\(name) is no URL with a host")
         }
         switch url.scheme {
         case "http":
@@ -100,9 +105,9 @@ enum TransportSettings {
             return .socksServer(host: host, port: url.port ?? 1080)
         case "https":
             throw KubernetesError(
-                .configuration, "\(configuration.origin): a proxy-url of https is not supported; use the proxy's http:// or socks5:// address")
+                .configuration, "\(name) begins with https://, which is not supported; use the proxy's http:// or socks5:// address")
         default:
-            throw KubernetesError(.configuration, "\(configuration.origin): proxy-url must begin with http:// or socks5://")
+            throw KubernetesError(.configuration, "\(name) must begin with http:// or socks5://")
         }
     }
 }

@@ -9,7 +9,7 @@ extension APIRequest {
     ///   - limitBytes: the server ends the answer after so many bytes.
     public static func logs(
         pod: String, namespace: String, container: String? = nil, follow: Bool = false, previous: Bool = false, tailLines: Int? = nil,
-        timestamps: Bool = false, limitBytes: Int? = nil
+        timestamps: Bool = false, sinceTime: String? = nil, limitBytes: Int? = nil
     ) -> APIRequest {
         var request = APIRequest(method: "GET", path: ResourceType.pods.path(namespace: namespace, name: pod, subresource: "log"))
         request.add("container", container)
@@ -17,6 +17,7 @@ extension APIRequest {
         request.add("previous", previous ? "true" : nil)
         request.add("tailLines", tailLines)
         request.add("timestamps", timestamps ? "true" : nil)
+        request.add("sinceTime", sinceTime)
         request.add("limitBytes", limitBytes)
         return request
     }

@@ -14,6 +14,8 @@ import Testing
         /// File → content; `config` alone unless `variable` names others.
         var files: [String: String]
         var variable = "$DIR/config"
+        /// Beside KUBECONFIG.
+        var environment: [String: String] = [:]
         var expected: String
         /// Where we differ from kubectl, and know it.
         var ours: String?
@@ -33,9 +35,10 @@ import Testing
 
         init(
             _ name: String, _ expected: String, cluster: String = #"server: "$SERVER", certificate-authority: ca.crt"#, user: String,
-            context: String = ""
+            context: String = "", environment: [String: String] = [:]
         ) {
             self.init(name, expected, ["config": KubectlComparisonTests.config(cluster: cluster, user: user, context: context)])
+            self.environment = environment
         }
     }
 
@@ -54,6 +57,8 @@ import Testing
     private static let kim = admin + ", as: kim"
     private static let account = "system:serviceaccount:$NS:default in default"
     private static let good = #"server: "$SERVER", certificate-authority: ca.crt"#
+    /// A name that only the proxy finds.
+    private static let far = #"server: "https://kubernetes:$PORT", certificate-authority: ca.crt"#
     private static let plugin = "apiVersion: client.authentication.k8s.io/v1beta1, command: "
 
     private static let cases: [Case] = [
@@ -100,6 +105,22 @@ import Testing
             "proxy with tls-server-name", "kim in default", cluster: good + #", tls-server-name: kubernetes, proxy-url: "http://127.0.0.1:$PROXY""#,
             user: kim),
         Case("proxy that is not there", "failed", cluster: good + #", proxy-url: "http://127.0.0.1:1""#, user: kim),
+        Case("proxy of the environment", "kim in default", cluster: far, user: kim, environment: ["HTTPS_PROXY": "http://127.0.0.1:$PROXY"]),
+        Case(
+            "proxy in small letters and without a scheme", "kim in default", cluster: far, user: kim, environment: ["https_proxy": "127.0.0.1:$PROXY"]
+        ),
+        Case("capitals go first", "failed", cluster: far, user: kim, environment: ["https_proxy": "127.0.0.1:$PROXY", "HTTPS_PROXY": "127.0.0.1:1"]),
+        Case("proxy for another scheme", "failed", cluster: far, user: kim, environment: ["HTTP_PROXY": "http://127.0.0.1:$PROXY"]),
+        Case(
+            "no proxy for this server", "failed", cluster: far, user: kim,
+            environment: ["HTTPS_PROXY": "http://127.0.0.1:$PROXY", "NO_PROXY": "other.test, kubernetes:$PORT"]),
+        Case(
+            "no proxy for others", "kim in default", cluster: far, user: kim,
+            environment: ["HTTPS_PROXY": "http://127.0.0.1:$PROXY", "no_proxy": "netes,.kubernetes,kubernetes:1,10.0.0.0/8"]),
+        Case("no proxy to this machine", "kim in default", cluster: good, user: kim, environment: ["HTTPS_PROXY": "http://127.0.0.1:1"]),
+        Case(
+            "the file's proxy goes first", "kim in default", cluster: far + #", proxy-url: "http://127.0.0.1:$PROXY""#, user: kim,
+            environment: ["HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "*"]),
         Case("proxy of an unknown kind", "failed", cluster: good + #", proxy-url: "ftp://127.0.0.1:1""#, user: kim),
         Case("unknown cluster", "failed", ["config": config(cluster: good, user: kim).replacing("cluster: k,", with: "cluster: x,")]),
         Case("unknown user", "failed", ["config": config(cluster: good, user: kim).replacing("user: u}", with: "user: x}")]),
@@ -125,7 +146,9 @@ import Testing
             ["a": config(cluster: good, user: kim), "b": config(cluster: #"server: "https://127.0.0.1:1""#, user: admin + ", as: joe")]),
     ]
 
-    private func prepare(_ directory: String, _ values: [String: String]) -> (Case) throws -> String {
+    /// Writes a case's files.
+    /// - Returns: its environment.
+    private func prepare(_ directory: String, _ values: [String: String]) -> (Case) throws -> [String: String] {
         { item in
             let folder = "\(directory)/\(item.name.replacing(" ", with: "-"))"
             func fill(_ text: String) -> String {
@@ -148,7 +171,7 @@ import Testing
                 try fill(text).write(toFile: path, atomically: true, encoding: .utf8)
                 try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
             }
-            return fill(item.variable)
+            return item.environment.mapValues(fill).merging(["KUBECONFIG": fill(item.variable)]) { first, _ in first }
         }
     }
 
@@ -157,18 +180,21 @@ import Testing
         return "\(match.1) in \(match.2)"
     }
 
-    private func kubectl(_ program: String, _ variable: String, home: String) async throws -> String {
+    private func kubectl(_ program: String, _ environment: [String: String], home: String) async throws -> String {
         let result = try await Subprocess.run(
             .name("env"),
-            arguments: ["-i", "HOME=\(home)", "PATH=/usr/bin:/bin", "KUBECONFIG=\(variable)", program, "get", "secrets", "-o", "name"],
+            arguments: Arguments(
+                ["-i", "HOME=\(home)", "PATH=/usr/bin:/bin"] + environment.map { "\($0.key)=\($0.value)" } + [
+                    program, "get", "secrets", "-o", "name",
+                ]),
             input: .none, output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
         return result.terminationStatus.isSuccess ? "allowed" : verdict(result.standardError)
     }
 
-    private func ours(_ variable: String, home: String) async throws -> (verdict: String, message: String) {
+    private func ours(_ environment: [String: String], home: String) async throws -> (verdict: String, message: String) {
         do {
             let configuration = try ClusterConfiguration.load(
-                kubeconfig: nil, context: nil, environment: ["KUBECONFIG": variable], home: home)
+                kubeconfig: nil, context: nil, environment: environment, home: home)
             _ = try await ControlPlane.withClient(configuration) { try await $0.list(Secret.self, namespace: configuration.namespace) }
             return ("allowed", "")
         } catch let error as KubernetesError {
@@ -192,17 +218,17 @@ import Testing
             let directory = FileManager.default.temporaryDirectory.appending(path: "seaway-\(namespace)").path
             defer { try? FileManager.default.removeItem(atPath: directory) }
             let values = [
-                "SERVER": admin.server, "HOST": "127.0.0.1:\(port)", "CAPEM": text(authority), "PEMCERT": text(certificate.chain),
+                "SERVER": admin.server, "HOST": "127.0.0.1:\(port)", "PORT": "\(port)", "CAPEM": text(authority), "PEMCERT": text(certificate.chain),
                 "PEMKEY": text(certificate.privateKey.exposed), "JSONCERT": json(certificate.chain), "JSONKEY": json(certificate.privateKey.exposed),
                 "CERT": certificate.chain.base64EncodedString(), "KEY": certificate.privateKey.exposed.base64EncodedString(),
                 "AUTHORITY": authority.base64EncodedString(), "TOKEN": token, "NS": namespace, "PROXY": "\(proxy.port)",
             ]
             let write = prepare(directory, values)
             for item in Self.cases {
-                let variable = try write(item)
+                let environment = try write(item)
                 let expected = item.expected.replacing("$NS", with: namespace)
-                let theirs = try await kubectl(program, variable, home: directory)
-                let (mine, message) = try await ours(variable, home: directory)
+                let theirs = try await kubectl(program, environment, home: directory)
+                let (mine, message) = try await ours(environment, home: directory)
                 #expect(theirs == expected, "kubectl, \(item.name)")
                 #expect(mine == item.ours ?? expected, "\(item.name): \(message)")
                 #expect(!message.contains(token), "\(item.name)")

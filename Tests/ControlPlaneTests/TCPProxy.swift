@@ -11,11 +11,14 @@ final class TCPProxy: Sendable {
     final class State: Sendable {
         let connections = Mutex(0)
         let cuts = Mutex(0)
+        let received = Mutex(0)
     }
 
     var port: Int { listener.localAddress?.port ?? 0 }
     var connections: Int { state.connections.withLock { $0 } }
     var cuts: Int { state.cuts.withLock { $0 } }
+    /// Bytes that the server has sent. No more are taken than the clients take.
+    var received: Int { state.received.withLock { $0 } }
 
     /// - Parameters:
     ///   - isConnect: the client says first whom it wants to speak with; it gets `target` anyway.
@@ -102,6 +105,11 @@ final class TCPProxy: Sendable {
             waiting.clear()
         }
 
+        /// Only as fast as the client reads.
+        func channelWritabilityChanged(context: ChannelHandlerContext) {
+            _ = far?.setOption(.autoRead, value: context.channel.isWritable)
+        }
+
         func channelInactive(context: ChannelHandlerContext) { far?.close(promise: nil) }
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
@@ -121,6 +129,7 @@ final class TCPProxy: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var bytes = unwrapInboundIn(data)
+            state.received.withLock { $0 += bytes.readableBytes }
             if let room = left {
                 if room < bytes.readableBytes {
                     // In the middle of whatever it is.

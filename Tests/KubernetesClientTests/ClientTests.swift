@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import KubernetesModel
 import NIOHTTP1
+import Synchronization
 import Testing
 
 @testable import KubernetesClient
@@ -177,5 +178,52 @@ import Testing
         #expect(lines.map(\.count) == [3, 3, 65_536, 3])
         #expect(try await client.logTail(pod: "a", namespace: "n", container: nil, previous: true, lines: 2) == ["b", "c"])
         server.expectEverythingWasAsked()
+    }
+
+    private static let log = "GET /api/v1/namespaces/n/pods/a/log?container=app&follow=true"
+
+    private func follow(_ server: ScriptedTransport, tailLines: Int? = nil) async throws -> [String] {
+        let seen = Mutex<[String]>([])
+        try await server.client().followLog(pod: "a", namespace: "n", container: "app", tailLines: tailLines) { line in
+            seen.withLock { $0.append(line) }
+        }
+        server.expectEverythingWasAsked()
+        return seen.withLock { $0 }
+    }
+
+    @Test func aBrokenLogIsTakenUpWhereItEnded() async throws {
+        func at(_ second: String, _ text: String) -> String { "2026-01-02T03:04:\(second)Z \(text)\n" }
+        let script: KeyValuePairs<String, ScriptedTransport.Answer> = [
+            "\(Self.log)&tailLines=3&timestamps=true": .stream(
+                [at("05.100000000", "one"), at("05.200000000", "two"), at("05.200000000", "two again"), "2026-01-02T03:04:05.3"],
+                HTTPClientError.remoteConnectionClosed),
+            "\(Self.log)&timestamps=true&sinceTime=2026-01-02T03%3A04%3A05.200000000Z": .failure(HTTPClientError.connectTimeout),
+            // The server begins with the whole second.
+            "\(Self.log)&timestamps=true&sinceTime=2026-01-02T03%3A04%3A05.200000000Z": .stream(
+                [
+                    at("05.100000000", "one"), at("05.200000000", "two"), at("05.200000000", "two again"), at("05.200000000", "two, third"),
+                    at("05.300000000", "one"),
+                ], HTTPClientError.remoteConnectionClosed),
+            "\(Self.log)&timestamps=true&sinceTime=2026-01-02T03%3A04%3A05.300000000Z": .stream([at("05.300000000", "one"), at("06.000000000", "")]),
+        ]
+        let server = ScriptedTransport(script)
+        #expect(try await follow(server, tailLines: 3) == ["one", "two", "two again", "two, third", "one", ""])
+    }
+
+    @Test func aLogEndsWithItsPodAndNotForEver() async throws {
+        let gone = ScriptedTransport([
+            "\(Self.log)&timestamps=true": .stream(["2026-01-02T03:04:05.100000000Z one\n"], HTTPClientError.remoteConnectionClosed),
+            "\(Self.log)&timestamps=true&sinceTime=2026-01-02T03%3A04%3A05.100000000Z": .status(
+                404, #"{"kind":"Status","code":404,"reason":"NotFound"}"#),
+        ])
+        #expect(try await follow(gone) == ["one"])
+        // Nothing was read yet: it is not there.
+        let missing = ScriptedTransport(["\(Self.log)&timestamps=true": .status(404, #"{"kind":"Status","code":404,"reason":"NotFound"}"#)])
+        await #expect(throws: KubernetesError.self) { _ = try await follow(missing) }
+        let lost = ScriptedTransport(
+            (0...20).map { _ in .init(request: "\(Self.log)&timestamps=true", answer: .failure(HTTPClientError.connectTimeout)) })
+        let error = await #expect(throws: KubernetesError.self) { _ = try await follow(lost) }
+        #expect(error?.isUnreachable == true)
+        lost.expectEverythingWasAsked()
     }
 }

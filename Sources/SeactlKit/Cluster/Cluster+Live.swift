@@ -89,9 +89,15 @@ extension PodAccess {
                 }
             },
             log: { request, onLine in
+                guard !request.follow else {
+                    return try await client.followLog(
+                        pod: request.pod, namespace: request.namespace, container: request.container, previous: request.previous,
+                        tailLines: request.tailLines
+                    ) { onLine($0) }
+                }
                 try await client.withLogs(
-                    pod: request.pod, namespace: request.namespace, container: request.container, follow: request.follow,
-                    previous: request.previous, tailLines: request.tailLines
+                    pod: request.pod, namespace: request.namespace, container: request.container, follow: false, previous: request.previous,
+                    tailLines: request.tailLines
                 ) { lines in
                     for try await line in lines { onLine(line) }
                 }
