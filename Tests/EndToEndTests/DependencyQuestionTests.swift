@@ -19,6 +19,10 @@ struct DependencyQuestionTests {
                 #expect(refused.exitCode == 2 && refused.output.contains("Apply 1 cluster-wide object? [y/N]"), "\(refused)")
                 #expect(refused.output.contains("cluster-wide: \(definition), to be created"))
                 #expect(try await project.object(.configMaps, "a") == nil)
+                // Ctrl-C is an answer too.
+                let interrupted = try await answering("\u{3}", ["apply"], project)
+                #expect(interrupted.exitCode == 130 && interrupted.output.contains("interrupted"), "\(interrupted)")
+                #expect(try await project.object(.configMaps, "a") == nil)
                 let agreed = try await answering("y", ["apply"], project)
                 #expect(agreed.exitCode == 0, "\(agreed)")
                 #expect(try await project.object(.configMaps, "a") != nil)
@@ -43,14 +47,32 @@ struct DependencyQuestionTests {
         }
     }
 
-    /// Runs `seactl deps` at a terminal, where somebody types this.
+    /// Runs `seactl deps` at a terminal, where somebody types this when asked.
     private func answering(_ answer: String, _ arguments: [String], _ project: DependencyProject) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
-        let terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
         return try await run(
-            "sh",
-            ["-c", "printf '%s\\n' \"$1\" | python3 -c '\(terminal)' \"$0\" deps \"$2\" --kubeconfig \"$3\"", program, answer]
-                + arguments + [project.cluster.kubeconfig],
+            "python3", ["-c", Self.terminal, answer, program, "deps"] + arguments + ["--kubeconfig", project.cluster.kubeconfig],
             in: project.directory, environment: ["XDG_STATE_HOME": project.directory + ".state", "TERM": "dumb"])
     }
+
+    private static let terminal = """
+        import os, pty, sys
+        process, terminal = pty.fork()
+        if process == 0:
+            os.execv(sys.argv[2], sys.argv[2:])
+        text, asked = b"", False
+        while True:
+            try:
+                part = os.read(terminal, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            text += part
+            if not asked and b"[y/N]" in text:
+                asked = True
+                os.write(terminal, sys.argv[1].encode() + b"\\n")
+        sys.stdout.buffer.write(text)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+        """
 }

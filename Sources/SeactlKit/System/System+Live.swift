@@ -15,7 +15,12 @@ extension System {
         let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
         let ask: @Sendable (String) -> String? = { prompt in
             Console.descriptor(STDERR_FILENO).write(prompt)
-            return readLine()
+            // A task that waits in `readLine` would not end with Ctrl-C.
+            while !Task.isCancelled {
+                var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+                if poll(&input, 1, 100) > 0 { return readLine() }
+            }
+            return nil
         }
         let variables = ProcessInfo.processInfo.environment
         return System(
