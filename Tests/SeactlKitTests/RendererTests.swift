@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import SeactlKit
@@ -49,6 +50,22 @@ import Testing
     /// A frame without its escape sequences.
     private func visible(_ frame: String) -> [String] {
         frame.split(separator: "\n").map { TextCleaning.plain(String($0)) }
+    }
+
+    /// Whoever is asked something sees the question until it is answered, and it stays.
+    @Test func aQuestionIsNotDrawnOver() {
+        let written = Mutex<[String]>([])
+        let output = Output(renderer(), isLive: true, elapsed: { .zero }, write: { text in written.withLock { $0.append(text) } })
+        output.emit(.heading("hello/dev"))
+        output.tick()
+        let before = written.withLock(\.count)
+        output.aside {
+            #expect(written.withLock { $0.last } == "\r\u{1B}[4A\u{1B}[J")
+            output.tick()
+            #expect(written.withLock(\.count) == before + 1)
+        }
+        output.tick()
+        #expect(written.withLock { $0.last?.hasPrefix("\u{1B}[?25l\r\u{1B}[J") } == true)
     }
 
     @Test func everyFrameShowsTheCursorAgain() {

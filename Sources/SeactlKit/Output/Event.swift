@@ -57,6 +57,12 @@ protocol Renderer: Sendable {
     mutating func tick(at time: Duration) -> String
     /// The last that is written; what follows comes from somebody else.
     mutating func finish(at time: Duration) -> String
+    /// Takes away what moves, as somebody else writes next; what follows is drawn below that.
+    mutating func stepAside() -> String
+}
+
+extension Renderer {
+    mutating func stepAside() -> String { "" }
 }
 
 /// Writes nothing.

@@ -59,6 +59,11 @@ struct LiveRenderer: Renderer {
         return frame(at: time)
     }
 
+    mutating func stepAside() -> String {
+        defer { drawnLines = 0 }
+        return drawnLines > 0 ? "\r\u{1B}[\(drawnLines)A\u{1B}[J" : ""
+    }
+
     /// One write: back to where the last frame began, erase it, draw.
     private mutating func frame(at time: Duration, above: [String] = []) -> String {
         let size = size()

@@ -78,7 +78,7 @@ struct DependencySession: Sendable {
         guard let ask = system.ask else {
             throw CommandFailure(.badInput, refusal, next: ["look at it with `seactl deps diff`, then run the command again with --yes"])
         }
-        guard ["y", "yes"].contains((ask("\(question) [y/N] ") ?? "").trimmed.lowercased()) else {
+        guard ["y", "yes"].contains((output.aside { ask("\(question) [y/N] ") } ?? "").trimmed.lowercased()) else {
             throw CommandFailure(.badInput, "nothing was done: it was not agreed to")
         }
     }
