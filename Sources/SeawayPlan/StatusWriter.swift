@@ -41,8 +41,10 @@ struct StatusWriter {
     /// The first step that is not done explains the whole.
     private var verdict: Verdict {
         if progress.isDeleting {
-            if case .working(_, let message) = progress.deployment {
-                return Verdict(outcome: .working, stage: "Deleting", reason: .deleting, message: "deleting: \(message)")
+            if case .working(let reason, let message) = progress.deployment {
+                // Why it goes by itself is worth telling; why the deletion is held up stands in the message.
+                return Verdict(
+                    outcome: .working, stage: "Deleting", reason: reason == .expired ? .expired : .deleting, message: "deleting: \(message)")
             }
             if case .failed(let reason, let message) = progress.deployment {
                 return Verdict(outcome: .failed, stage: "Deleting", reason: reason, message: message)

@@ -154,7 +154,7 @@ import Testing
 
         let lookUps = LookUps(
             cluster: cluster, sources: sources, registry: registry, slots: BuildSlots(limit: 1), http: http, ingressAddress: nil)
-        for question in [Question.defaultStorageClass, .log(pod: "none", container: "build", previous: false), .objectsLeft] {
+        for question in [Question.defaultStorageClass, .log(pod: "none", container: "build", previous: false), .warnings(uid: "none"), .objectsLeft] {
             _ = await lookUps.answer(question, about: try await environment())
         }
         // The same happening, told by this process twice and by the next one once more.

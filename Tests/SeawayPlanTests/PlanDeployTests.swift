@@ -152,4 +152,23 @@ struct PlanDeployTests {
         #expect(rendering.service?["spec"]?["ports"]?[0]?["port"] == 9000)
         #expect(rendering.ingress?["spec"]?["rules"]?[0]?["host"] == "shop.dev.localhost")
     }
+
+    @Test func anotherContentOfASecretStartsThePodsAnew() throws {
+        func rendering(_ secrets: [EnvironmentSpec.SecretReference]?) -> Rendering {
+            let environment = environment { $0.spec.secrets = secrets }
+            return Rendering(environment: environment, digest: digest(environment), settings: settings)
+        }
+        func annotation(_ rendering: Rendering) -> JSONValue? {
+            rendering.deployment["spec"]?["template"]?["metadata"]?["annotations"]?[Names.secretsAnnotation]
+        }
+        let first = rendering([.init(name: "tls", version: "3"), .init(name: "db", version: "7")])
+        #expect(annotation(first) == "db=7,tls=3")
+        let second = rendering([.init(name: "db", version: "8"), .init(name: "tls", version: "3")])
+        #expect(annotation(second) == "db=8,tls=3")
+        #expect(first.templateHash != second.templateHash, "pods of the earlier content do not count")
+        #expect(first.digest == second.digest, "no build")
+        // In which order the manifest names them is nothing to restart for.
+        #expect(first.templateHash == rendering([.init(name: "db", version: "7"), .init(name: "tls", version: "3")]).templateHash)
+        #expect(annotation(rendering(nil)) == nil && annotation(rendering([])) == nil)
+    }
 }
