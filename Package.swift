@@ -181,11 +181,12 @@ let package = Package(
 
         // Tests.
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
+        .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: settings),
         .testTarget(name: "KubernetesModelTests", dependencies: ["KubernetesModel"], swiftSettings: settings),
         .testTarget(
             name: "KubernetesClientTests",
             dependencies: [
-                "KubernetesClient", "KubernetesModel",
+                "Fuzzing", "KubernetesClient", "KubernetesModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -205,7 +206,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: settings),
-        .testTarget(name: "SourceTests", dependencies: ["Source"], swiftSettings: settings),
+        .testTarget(name: "SourceTests", dependencies: ["Fuzzing", "Source"], swiftSettings: settings),
         .testTarget(
             name: "SourceServiceTests",
             dependencies: [
@@ -231,13 +232,13 @@ let package = Package(
         .testTarget(
             name: "ObjectStoreTests",
             dependencies: [
-                "ObjectStore", "ScriptedServer", .product(name: "Logging", package: "swift-log"),
+                "Fuzzing", "ObjectStore", "ScriptedServer", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: settings),
         .testTarget(
             name: "ContainerRegistryTests",
             dependencies: [
-                "ContainerRegistry", "ScriptedServer",
+                "ContainerRegistry", "Fuzzing", "ScriptedServer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

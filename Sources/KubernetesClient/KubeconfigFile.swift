@@ -127,7 +127,11 @@ extension KubeconfigFile {
         if text.allSatisfy({ $0.isWhitespace }) { return KubeconfigFile() }
         let content: KubeconfigFile
         do {
-            content = try YAMLDecoder().decode(KubeconfigFile.self, from: text)
+            try checkDepth(text)
+            guard let node = try Yams.compose(yaml: text) else { return KubeconfigFile() }
+            var room = mostValues
+            guard fits(node, &room) else { throw KubernetesError(.configuration, "it holds too many values, aliases included") }
+            content = try YAMLDecoder().decode(KubeconfigFile.self, from: node)
         } catch {
             throw KubernetesError(.configuration, "the kubeconfig \(path) is not valid: \(describe(error))")
         }
@@ -137,7 +141,38 @@ extension KubeconfigFile {
         return content
     }
 
+    /// A few hundred bytes of nested aliases can stand for billions of values.
+    private static let mostValues = 100_000
+    private static let deepest = 100
+
+    /// The parser recurses: what is nested too deeply would run out of stack.
+    private static func checkDepth(_ text: String) throws {
+        var depth = 0
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
+            default: continue
+            }
+            guard depth <= deepest else { throw KubernetesError(.configuration, "it is nested more than \(deepest) levels deep") }
+        }
+    }
+
+    private static func fits(_ node: Node, _ room: inout Int) -> Bool {
+        room -= 1
+        guard room >= 0 else { return false }
+        switch node {
+        case .mapping(let mapping):
+            for (key, value) in mapping { guard fits(key, &room), fits(value, &room) else { return false } }
+        case .sequence(let sequence):
+            for value in sequence { guard fits(value, &room) else { return false } }
+        case .scalar, .alias: break
+        }
+        return true
+    }
+
     private static func describe(_ error: any Error) -> String {
+        if let error = error as? KubernetesError { return error.message }
         if let yaml = error as? YamlError { return describe(yaml) }
         if case .dataCorrupted(let context) = error as? DecodingError, let yaml = context.underlyingError as? YamlError {
             return describe(yaml)

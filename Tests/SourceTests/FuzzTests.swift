@@ -1,18 +1,12 @@
+import Fuzzing
 import Testing
 
 @testable import Source
 
 /// Foreign bytes, mutated at random with a fixed seed: whatever comes, it is refused with an error or is right.
 @Suite struct FuzzTests {
-    private struct SeededRandom: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state
-        }
+    private func makeMutator(_ seed: UInt64) -> ByteMutator {
+        ByteMutator(seed: seed, tokens: ["../", "/", "\0", "f ", "c ", "l ", "t ", "-1", "."])
     }
 
     private var corpus: [[UInt8]] {
@@ -27,30 +21,13 @@ import Testing
         ].map { Array($0.utf8) }
     }
 
-    private func mutate(_ bytes: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
-        var bytes = bytes
-        let tokens: [[UInt8]] = ["../", "/", "\0", "f ", "c ", "l ", "t ", "99999999999999999", "-1", "."].map { Array($0.utf8) } + [[0xFF], [0xC3]]
-        for _ in 0..<Int.random(in: 1...4, using: &random) {
-            let place = Int.random(in: 0...bytes.count, using: &random)
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0 where place < bytes.count: bytes[place] = UInt8.random(in: 0...255, using: &random)
-            case 1 where place < bytes.count: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 2: bytes.insert(contentsOf: tokens[Int.random(in: tokens.indices, using: &random)], at: place)
-            case 3: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 0...8, using: &random)))
-            case 4: bytes = Array(bytes[..<place])
-            default: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 80)], at: place)
-            }
-        }
-        return bytes
-    }
-
     @Test func treesAreRefusedOrCanonical() throws {
-        var random = SeededRandom(state: 0x5EA_1)
+        var mutator = makeMutator(0x5EA_1)
         let corpus = corpus
         var accepted = 0
         var refused = 0
-        for round in 0..<20_000 {
-            let bytes = mutate(corpus[round % corpus.count], &random)
+        for round in 0..<ByteMutator.rounds(20_000) {
+            let bytes = mutator.damage(corpus[round % corpus.count])
             do {
                 let tree = try SourceTree(canonical: bytes)
                 accepted += 1
@@ -65,17 +42,17 @@ import Testing
     }
 
     @Test func compressedTreesAreRefusedOrRight() throws {
-        var random = SeededRandom(state: 0x5EA_2)
+        var mutator = makeMutator(0x5EA_2)
         let corpus = try corpus.map { try Zstd.compress($0) }
-        for round in 0..<5_000 {
-            let bytes = mutate(corpus[round % corpus.count], &random)
+        for round in 0..<ByteMutator.rounds(5_000) {
+            let bytes = mutator.damage(corpus[round % corpus.count])
             guard let plain = try? Zstd.decompress(bytes, limit: 1 << 16) else { continue }
             #expect(plain.count <= 1 << 16)
         }
     }
 
     @Test func packsAreRefusedOrRight() throws {
-        var random = SeededRandom(state: 0x5EA_3)
+        var mutator = makeMutator(0x5EA_3)
         var writer = PackWriter()
         for size in [1, 5, 300, 5000] {
             let chunk = (0..<size).map { UInt8(truncatingIfNeeded: $0 * 7) }
@@ -83,9 +60,9 @@ import Testing
         }
         let pack = try writer.finish()
         let plain = try Zstd.decompress(pack.bytes, limit: 1 << 20)
-        for round in 0..<5_000 {
+        for round in 0..<ByteMutator.rounds(5_000) {
             // Damage before and after compression: the second reaches the records themselves.
-            let bytes = round % 2 == 0 ? mutate(pack.bytes, &random) : try Zstd.compress(mutate(plain, &random), level: 1)
+            let bytes = round % 2 == 0 ? mutator.damage(pack.bytes) : try Zstd.compress(mutator.damage(plain), level: 1)
             guard let chunks = try? PackReader.check(bytes) else { continue }
             #expect(chunks.allSatisfy { (1...SourceTree.chunkSize).contains($0.length) })
             let reader = try PackReader(bytes)
@@ -94,13 +71,13 @@ import Testing
     }
 
     @Test func cachesAreRefusedOrBounded() throws {
-        var random = SeededRandom(state: 0x5EA_4)
+        var mutator = makeMutator(0x5EA_4)
         let stamp = FileStamp(device: 1, inode: 2, size: 3, modified: 4, changed: 5)
         let content = FileContent(digest: .ofNothing, chunks: [Digest(hashing: [1]), Digest(hashing: [2])])
         let bytes = StatCache.encode([(stamp, content)])
         let body = Array(bytes.dropLast(Digest.byteCount))
-        for round in 0..<5_000 {
-            var damaged = mutate(body, &random)
+        for round in 0..<ByteMutator.rounds(5_000) {
+            var damaged = mutator.damage(body)
             // Half of them with a checksum that is right, as from somebody who means it.
             damaged += round % 2 == 0 ? Digest(hashing: damaged).bytes : Array(bytes.suffix(Digest.byteCount))
             _ = StatCache(encoded: damaged)?[stamp]

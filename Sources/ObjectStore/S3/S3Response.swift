@@ -9,8 +9,10 @@ struct S3XML {
     /// The text of each element, with the names of the elements around it: `ListBucketResult/Contents/Key`.
     private(set) var values: [(path: String, text: String)] = []
 
-    /// - Returns: `nil` when the bytes are no XML.
+    /// - Returns: `nil` when the bytes are no XML, or no UTF-8.
     init?(_ bytes: [UInt8]) {
+        // Foundation's parser on Linux traps on attributes that are no text; a store's answer must not end the process.
+        guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
         let collector = Collector()
         let parser = XMLParser(data: Data(bytes))
         parser.shouldResolveExternalEntities = false
@@ -30,12 +32,15 @@ struct S3XML {
         var values: [(path: String, text: String)] = []
         private var path: [String] = []
         private var text = ""
+        /// No answer of S3 has more levels than five.
+        private static let deepest = 16
 
         func parser(
             _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?, attributes: [String: String]
         ) {
             path.append(name)
             text = ""
+            if path.count > Self.deepest { parser.abortParsing() }
         }
 
         func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
