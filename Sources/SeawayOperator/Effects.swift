@@ -24,7 +24,7 @@ struct Effects: Sendable {
                 try await setFinalizers((environment.metadata.finalizers ?? []).filter { $0 != Names.finalizer }, of: environment)
             case .apply(let object, let type, let creates):
                 if creates, let stranger = try await foreignObject(object, type, environment) { return stranger }
-                _ = try await cluster.apply(object, fieldManager: Names.fieldManager, force: true)
+                try await apply(object)
             case .delete(let type, let name, let uid):
                 try await cluster.delete(type, name: name, namespace: namespace, propagation: .background, uid: uid)
             case .removeSources:
@@ -44,6 +44,16 @@ struct Effects: Sendable {
             return Self.outcome(of: error)
         } catch {
             return .unavailable(String(describing: error))
+        }
+    }
+
+    private func apply(_ object: JSONValue) async throws {
+        do {
+            _ = try await cluster.apply(object, fieldManager: Names.fieldManager, force: true)
+        } catch let error as KubernetesError where LeftOutHandlers.isReason(error.status) {
+            guard let removal = LeftOutHandlers.removal(from: object) else { throw error }
+            _ = try await cluster.send(removal)
+            _ = try await cluster.apply(object, fieldManager: Names.fieldManager, force: true)
         }
     }
 
