@@ -15,7 +15,7 @@ struct DependencyQuestionTests {
                 try project.write("k8s/crd.yaml", project.definition())
                 let definition = "CustomResourceDefinition tables.\(project.group)"
 
-                let refused = try await answering("n", ["apply"], project)
+                let refused = try await answering("n\n", ["apply"], project)
                 #expect(refused.exitCode == 2 && refused.output.contains("Apply 1 cluster-wide object? [y/N]"), "\(refused)")
                 #expect(refused.output.contains("cluster-wide: \(definition), to be created"))
                 #expect(try await project.object(.configMaps, "a") == nil)
@@ -23,24 +23,24 @@ struct DependencyQuestionTests {
                 let interrupted = try await answering("\u{3}", ["apply"], project)
                 #expect(interrupted.exitCode == 130 && interrupted.output.contains("interrupted"), "\(interrupted)")
                 #expect(try await project.object(.configMaps, "a") == nil)
-                let agreed = try await answering("y", ["apply"], project)
+                let agreed = try await answering("y\n", ["apply"], project)
                 #expect(agreed.exitCode == 0, "\(agreed)")
                 #expect(try await project.object(.configMaps, "a") != nil)
 
                 try project.write("k8s/a.yaml", Project.configMap("b"))
-                let kept = try await answering("n", ["apply"], project)
+                let kept = try await answering("n\n", ["apply"], project)
                 #expect(kept.exitCode == 2 && kept.output.contains("Remove 1 object? [y/N]"), "\(kept)")
                 #expect(kept.output.contains("to be removed, as it left k8s: ConfigMap \(project.namespace)/a"), "\(kept)")
                 #expect(try await project.object(.configMaps, "b") == nil)
                 #expect(try await project.object(.configMaps, "a") != nil)
-                let pruned = try await answering("y", ["apply"], project)
+                let pruned = try await answering("y\n", ["apply"], project)
                 #expect(pruned.exitCode == 0, "\(pruned)")
                 #expect(try await project.object(.configMaps, "a") == nil)
 
-                let spared = try await answering("", ["delete"], project)
+                let spared = try await answering("\n", ["delete"], project)
                 #expect(spared.exitCode == 2 && spared.output.contains("to be removed: \(definition) (cluster-wide)"), "\(spared)")
                 #expect(try await project.object(.configMaps, "b") != nil)
-                let removed = try await answering("yes", ["delete"], project)
+                let removed = try await answering("yes\n", ["delete"], project)
                 #expect(removed.exitCode == 0, "\(removed)")
                 #expect(try await project.object(.configMaps, "b") == nil)
             }
@@ -71,7 +71,7 @@ struct DependencyQuestionTests {
             text += part
             if not asked and b"[y/N]" in text:
                 asked = True
-                os.write(terminal, sys.argv[1].encode() + b"\\n")
+                os.write(terminal, sys.argv[1].encode())
         sys.stdout.buffer.write(text)
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
         """
