@@ -33,6 +33,8 @@ public enum Names {
     public static let buildDigestAnnotation = "seaway.ctx.sh/build-digest"
     /// On build Jobs: the spec's `attempt` they belong to.
     public static let attemptAnnotation = "seaway.ctx.sh/attempt"
+    /// On build Jobs: they make an image that the registry lost.
+    public static let rebuildAnnotation = "seaway.ctx.sh/rebuild"
     /// On Deployments: the source revision they run.
     public static let revisionAnnotation = "seaway.ctx.sh/revision"
     /// On Environments: who synced them first.
@@ -53,6 +55,8 @@ public enum Names {
     public static let sourceFailedFile = "failed"
     /// The line by which a builder says that the image is in the registry.
     public static let pushedLine = "seaway: the image is pushed"
+    /// The line by which a builder says that the registry did not take the image, however often it tried.
+    public static let pushFailedLine = "error: the registry did not take the image"
     /// Init container that fetches the sources in build pods.
     public static let sourceContainer = "source"
 

@@ -112,8 +112,8 @@ struct Effects: Sendable {
         if status.isConflict { return .unavailable("somebody else changed the object: \(status.message ?? "")") }
         // The API server answers 403 for quotas and terminating namespaces as well as for missing rights.
         if status.isForbidden {
-            let isQuota = status.isQuotaExceeded || status.isNamespaceTerminating
-            return .refused(isQuota ? .refused : .forbidden, status.message ?? "forbidden")
+            if status.isNamespaceTerminating { return .refused(.namespaceTerminating, status.message ?? "the namespace is being deleted") }
+            return .refused(status.isQuotaExceeded ? .refused : .forbidden, status.message ?? "forbidden")
         }
         // A field that the cluster does not know fails server-side apply with code 500.
         let isUnknownField = status.message?.contains("field not declared in schema") == true

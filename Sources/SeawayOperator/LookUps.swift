@@ -37,8 +37,16 @@ struct LookUps: Sendable {
                 }
             case .defaultStorageClass:
                 return try await cluster.list(StorageClass.self).items.contains { $0.isDefault } ? .yes : .no
+            case .warnings(let uid):
+                let events = try await cluster.list(Event.self, namespace: namespace, fieldSelector: "involvedObject.uid=\(uid),type=Warning").items
+                return .lines(events.sorted { $0.time < $1.time }.map { "\($0.reason ?? "Warning"): \($0.message ?? "")" })
+            case .sourceFile(let path):
+                guard let digest = Digest(hex: environment.spec.revision),
+                    let text = try await sources.file(path, of: digest, environment: .init(namespace: namespace, name: environment.name))
+                else { return .no }
+                return .lines(String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
             case .log(let pod, let container, let previous):
-                let lines = try await cluster.logTail(pod: pod, namespace: namespace, container: container, previous: previous, lines: 20)
+                let lines = try await cluster.logTail(pod: pod, namespace: namespace, container: container, previous: previous, lines: 40)
                 return .lines(lines)
             case .objectsLeft:
                 let uid = environment.metadata.uid
@@ -92,5 +100,12 @@ struct LookUps: Sendable {
             if start.count >= 4096 { break }
         }
         return Page(status: response.status.code, body: start.prefix(4096))
+    }
+}
+
+extension Event {
+    /// When it happened last.
+    fileprivate var time: Timestamp {
+        lastTimestamp ?? firstTimestamp ?? metadata.creationTimestamp ?? Timestamp(.distantPast)
     }
 }

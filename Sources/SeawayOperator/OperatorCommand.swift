@@ -48,6 +48,8 @@ struct OperatorCommand: AsyncParsableCommand {
     var buildDeadline = OperatorDefaults.buildDeadline
     @Option(help: "Seconds after which a rollout without progress has failed.")
     var progressDeadline = OperatorDefaults.progressDeadline
+    @Option(help: "Seconds that the registry and the object store may be away before what needs them has failed.")
+    var patience = OperatorDefaults.patience
     @Option(help: "Seconds that an application gets to stop once it was asked to.")
     var terminationGracePeriod = OperatorDefaults.terminationGracePeriod
     @Option(help: "Seconds that a leaving pod serves on, until proxies have heard of it; 0 stops it at once.")
@@ -68,8 +70,9 @@ struct OperatorCommand: AsyncParsableCommand {
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("--log-level: '\(logLevel)' is no level") }
         guard workers > 0, maxConcurrentBuilds > 0 else { throw ValidationError("--workers and --max-concurrent-builds are at least 1") }
-        guard buildDeadline > 0, progressDeadline > 3, terminationGracePeriod >= 0 else {
-            throw ValidationError("--build-deadline is at least 1, --progress-deadline at least 4, --termination-grace-period at least 0 seconds")
+        guard buildDeadline > 0, progressDeadline > 3, patience > 0, terminationGracePeriod >= 0 else {
+            throw ValidationError(
+                "--build-deadline and --patience are at least 1, --progress-deadline at least 4, --termination-grace-period at least 0 seconds")
         }
         guard (0...DrainServer.longest).contains(drainSeconds) else {
             throw ValidationError("--drain-seconds: \(drainSeconds) is not between 0 and \(DrainServer.longest)")
@@ -95,6 +98,7 @@ struct OperatorCommand: AsyncParsableCommand {
         settings.cacheSize = cacheSize
         settings.buildDeadline = buildDeadline
         settings.progressDeadline = progressDeadline
+        settings.patience = patience
         settings.terminationGracePeriod = terminationGracePeriod
         return settings
     }

@@ -15,7 +15,7 @@ public struct BuildFailure: Equatable, Sendable {
 
     /// The reasons that `classify` gives.
     public static let reasons: Set<Reason> = [
-        .buildFailed, .dockerfileNotFound, .dockerfileInvalid, .baseImageUnavailable, .platformUnsupported, .buildOutOfMemory,
+        .buildFailed, .dockerfileNotFound, .dockerfileInvalid, .baseImageUnavailable, .platformUnsupported, .buildOutOfMemory, .registryUnavailable,
     ]
 
     /// - Parameters:
@@ -23,6 +23,7 @@ public struct BuildFailure: Equatable, Sendable {
     ///   - exitCode: the builder's own.
     public static func classify(log: [String], exitCode: Int) -> BuildFailure {
         let output = BuilderOutput(log)
+        if output.couldNotPush { return BuildFailure(.registryUnavailable, "the registry did not take the image") }
         if let failure = output.dockerfile ?? output.platform ?? output.baseImage { return failure }
         if output.error.contains("exit status 137") || output.error.contains("signal: killed") || output.error.contains("exit code: 137") {
             return BuildFailure(.buildOutOfMemory, "a step of the build was killed, most likely because it used more memory than allowed")
@@ -57,8 +58,6 @@ private struct BuilderOutput {
     }
 
     var dockerfile: BuildFailure? {
-        // The engine's own marker, which has the line that old builders do not tell.
-        let place = lines.last { $0.hasPrefix("Dockerfile problem at ") }.map { String($0.dropFirst("Dockerfile problem at ".count)) }
         let lower = error.lowercased()
         if lower.contains("no such file or directory"),
             lower.hasPrefix("error: stat ") || lower.contains("reading dockerfile")
@@ -73,8 +72,18 @@ private struct BuilderOutput {
             "was not found in the provided dockerfile",
         ]
         guard phrases.contains(where: lower.contains) else { return nil }
-        let what = place ?? error.replacing("Error: ", with: "").prefix(while: { $0 != "&" }).trimmingSuffix
+        let what = error.replacing("Error: ", with: "").prefix(while: { $0 != "&" }).trimmingSuffix
         return BuildFailure(.dockerfileInvalid, "the Dockerfile is not valid: \(what)")
+    }
+
+    /// Whether the image was built, and then not taken.
+    var couldNotPush: Bool {
+        let lower = error.lowercased()
+        let phrases = [
+            Names.pushFailedLine, "error: pushing image", "error pushing image", "trying to reuse blob", "writing blob", "failed to push",
+            "error copying image to the remote destination", "initializing destination",
+        ]
+        return phrases.contains(where: lower.contains)
     }
 
     var platform: BuildFailure? {

@@ -96,7 +96,18 @@ struct BuilderPreset {
         fi
         \(wait)
         buildah --storage-driver overlay build "$@"
-        buildah --storage-driver overlay push --quiet localhost/build "docker://$SEAWAY_IMAGE"
+        pause=1
+        waited=0
+        until buildah --storage-driver overlay push --quiet localhost/build "docker://$SEAWAY_IMAGE"; do
+          if [ $waited -ge "$SEAWAY_PATIENCE" ]; then
+            echo '\(Names.pushFailedLine)'
+            exit 1
+          fi
+          echo "the registry does not take the image; trying again in $pause s"
+          sleep $pause
+          waited=$((waited + pause))
+          pause=$((pause * 2))
+        done
         echo '\(Names.pushedLine)'
         """
 

@@ -17,6 +17,9 @@ extension Job {
         status?.conditions?.first { $0.type == "Failed" && $0.status == "True" }
     }
 
+    /// Whether it builds again what the registry lost.
+    var isRebuild: Bool { metadata.annotations?[Names.rebuildAnnotation] == "true" }
+
     func isFor(digest: String, attempt: Int) -> Bool {
         self.digest == digest && Int(metadata.annotations?[Names.attemptAnnotation] ?? "0") == attempt
             && metadata.deletionTimestamp == nil
@@ -83,7 +86,9 @@ extension Planner {
                 plan.progress.image = .working(.building, "the build pod cannot be scheduled yet: \(why)")
                 plan.requeueAfter = Self.patienceWithScheduler - waited + 0.1
             }
-        } else {
+        } else if let trouble = startTrouble(of: pod, job) {
+            plan.progress.image = trouble
+        } else if plan.questions.isEmpty {
             plan.progress.image = .working(.building, buildProgress(of: pod))
         }
         return false
@@ -111,8 +116,43 @@ extension Planner {
         var failure = BuildFailure(reason, headline)
         // The builder itself says best what went wrong.
         if let exitCode, case .lines(let lines) = answer, !lines.isEmpty { failure = .classify(log: lines, exitCode: exitCode) }
+        let path = spec.build?.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile
+        if failure.reason == .dockerfileNotFound { failure.headline += ": \(path)" }
+        if exitCode != nil, [.dockerfileInvalid, .buildFailed].contains(failure.reason), case .lines(let lines) = answer,
+            lines.contains(where: { $0.hasPrefix("STEP ") || $0.contains("FROM") })
+        {
+            guard let text = ask(.sourceFile(path: path)) else { return }
+            if case .lines(let dockerfile) = text, let place = DockerfilePlace.find(lines, in: dockerfile) {
+                // A step that failed is named already.
+                let text = failure.reason == .buildFailed ? "" : ": \(place.text.prefix(200))"
+                failure.headline += " (\(path):\(place.line)\(text))"
+            }
+        }
         plan.progress.image = .failed(failure.reason, withLog(failure.headline, answer))
     }
+
+    /// Why a build that should run by now has no pod, or one that does not start; `nil` when there is nothing to say.
+    private mutating func startTrouble(of pod: Pod?, _ job: Job) -> Step? {
+        guard pod == nil || pod?.containerStatus(Names.buildContainer)?.state?.running == nil else { return nil }
+        if pod == nil, let known = toldFailure(.imageBuilt), known.reason == .refused { return .failed(known.reason, known.message) }
+        guard let warning = lastWarning(about: pod?.metadata ?? job.metadata) else { return nil }
+        // The Job's controller tries again with growing pauses: when a quota has room, its pod is seen and the build goes on.
+        if pod == nil { return .failed(.refused, "the cluster refuses the build pod: \(warning)") }
+        return .working(.building, "\(buildProgress(of: pod)): \(warning)")
+    }
+
+    /// What Kubernetes last warned of an object that should be further by now. Events wake nobody, so they are looked for with
+    /// growing pauses while something is awaited.
+    mutating func lastWarning(about object: ObjectMeta) -> String? {
+        guard let uid = object.uid, let created = object.creationTimestamp else { return nil }
+        let age = observed.now.date.timeIntervalSince(created.date)
+        plan.requeueAfter = age < Self.patienceWithCluster ? Self.patienceWithCluster - age + 0.1 : min(max(age / 4, 2), 15)
+        guard age >= Self.patienceWithCluster, case .lines(let warnings)? = ask(.warnings(uid: uid)) else { return nil }
+        return warnings.last
+    }
+
+    /// Seconds in which a pod normally is made and started.
+    private static var patienceWithCluster: Double { 2 }
 
     /// The first container of the build pod whose image cannot be had, and the node's words.
     private func unpullable(_ pod: Pod?) -> (String, String)? {

@@ -49,25 +49,72 @@ extension Planner {
         if rolledOut {
             finishRollout()
         } else if let (reason, headline, pod) = trouble(of: current) {
+            if reason == .imagePullFailed, rebuildsLostImage(for: pod) { return }
             failRollout(reason, headline, pod: pod)
         } else if seen, updated < wanted, let failure = status?.conditions?.first(where: { $0.type == "ReplicaFailure" && $0.status == "True" }) {
             plan.progress.deployment = .failed(.refused, "the cluster refuses the pods: \(failure.message ?? "no reason given")")
         } else if seen, let stuck = status?.conditions?.first(where: { $0.type == "Progressing" && $0.reason == "ProgressDeadlineExceeded" }) {
-            plan.progress.deployment = .failed(.notReady, "no progress for \(settings.progressDeadline) s: \(stuck.message ?? "")")
+            plan.progress.deployment = .failed(
+                .notReady, "no progress for \(settings.progressDeadline) s: \(hindrance(of: current)?.1 ?? stuck.message ?? "")")
+            plan.requeueAfter = nil
         } else if let why = current.compactMap(\.unschedulable).first, secondsSinceRollout > Self.patienceWithScheduler {
             plan.progress.deployment = .failed(.unschedulable, "no node takes the pods: \(why)")
         } else if secondsSinceRollout > Double(settings.progressDeadline) {
             // Kubernetes itself watches over the progress of new revisions only, not over a change of scale.
-            plan.progress.deployment = .failed(.notReady, "\(available) of \(wanted) pods are ready after \(settings.progressDeadline) s")
+            let why = hindrance(of: current).map { "; \($0.1)" } ?? ""
+            plan.progress.deployment = .failed(.notReady, "\(available) of \(wanted) pods are ready after \(settings.progressDeadline) s\(why)")
+            plan.requeueAfter = nil
         } else {
-            let pending = current.compactMap(\.unschedulable).first.map { "; waiting for a node: \($0)" } ?? ""
-            plan.progress.deployment = .working(.rollingOut, "\(seen ? min(updated, available) : 0) of \(wanted) pods ready\(pending)")
-            plan.requeueAfter = pending.isEmpty ? Double(settings.progressDeadline) : Self.patienceWithScheduler + 1
+            let count = "\(seen ? min(updated, available) : 0) of \(wanted) pods ready"
+            if let why = current.compactMap(\.unschedulable).first {
+                plan.progress.deployment = .working(.rollingOut, "\(count); waiting for a node: \(why)")
+                plan.requeueAfter = Self.patienceWithScheduler + 1
+            } else if let (reason, why) = hindrance(of: current) {
+                plan.progress.deployment = .working(reason, "\(count); \(why)")
+            } else {
+                plan.progress.deployment = .working(.rollingOut, count)
+                plan.requeueAfter = min(plan.requeueAfter ?? .infinity, Double(settings.progressDeadline))
+            }
         }
+    }
+
+    /// What keeps a pod that was started from being ready, in Kubernetes' words: a probe's last answer, a volume that is missing.
+    private mutating func hindrance(of pods: [Pod]) -> (Reason, String)? {
+        let waiting = pods.filter { $0.metadata.deletionTimestamp == nil && $0.status?.conditions?[type: "Ready"]?.isTrue != true }
+        guard let pod = waiting.min(by: { $0.name < $1.name }), let warning = lastWarning(about: pod.metadata) else { return nil }
+        let isRunning = pod.containerStatus(Names.applicationContainer)?.state?.running != nil
+        return (isRunning ? .notReady : .rollingOut, "pod \(pod.name): \(warning)")
+    }
+
+    /// An image that was there when the deployment was decided, and that the registry lost, is built again once.
+    /// - Returns: whether the rollout goes on, or the plan has to ask.
+    private mutating func rebuildsLostImage(for pod: Pod) -> Bool {
+        if let job = observed.job, job.isFor(digest: digest, attempt: render.attempt), job.isRebuild {
+            // The node tries again with pauses of up to 20 s at first.
+            let waited = observed.now.date.timeIntervalSince((job.status?.completionTime ?? observed.now).date)
+            guard waited < Self.patienceWithNode, toldFailure(.deployed) == nil else { return false }
+            plan.progress.deployment = .working(.rollingOut, "waiting for the node to pull the image that was built again")
+            plan.requeueAfter = Self.patienceWithNode - waited + 0.1
+            return true
+        }
+        guard toldFailure(.deployed)?.reason != .imagePullFailed else { return false }
+        guard let answer = ask(.image(tag: digest)) else { return true }
+        guard answer == .no else { return false }
+        plan.progress.image = .working(.imageMissing, "the registry lost the image \(digest.prefix(12)); it is built again")
+        plan.progress.deployment = .pending
+        if let job = observed.job, job.metadata.deletionTimestamp == nil {
+            plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? ""))
+        } else {
+            // Nothing else would wake us.
+            plan.requeueAfter = 0.1
+        }
+        return true
     }
 
     /// Seconds that a cluster which adds nodes by itself gets to do so.
     static var patienceWithScheduler: Double { 30 }
+    /// Seconds in which a node that could not pull an image tries again.
+    private static var patienceWithNode: Double { 45 }
     /// Seconds after which a page that cannot be told from a missing route is taken for the application's own.
     private static var patienceWithRouting: Double { 10 }
 
@@ -75,6 +122,13 @@ extension Planner {
     private var secondsSinceRollout: Double {
         guard let rollout = told?.rollout, rollout.finishedAt == nil else { return 0 }
         return observed.now.date.timeIntervalSince(rollout.startedAt.date)
+    }
+
+    /// Seconds since the last pod of the wanted revision became ready: before that there was nothing to route to.
+    private var secondsSinceReady: Double {
+        let times = observed.pods.filter(render.isCurrent).compactMap { $0.status?.conditions?[type: "Ready"]?.lastTransitionTime }
+        guard let last = times.max() else { return .infinity }
+        return observed.now.date.timeIntervalSince(last.date)
     }
 
     private mutating func finishRollout() {
@@ -89,7 +143,7 @@ extension Planner {
             switch ask(.url(url)) {
             case nil: return
             case .yes: break
-            case .no where secondsSinceRollout > Self.patienceWithRouting: break
+            case .no where min(secondsSinceRollout, secondsSinceReady) > Self.patienceWithRouting: break
             case .unavailable(let why): return waitForURL("\(url) does not answer: \(why)")
             case .no, .lines, .queued: return waitForURL("\(url) is not routed yet")
             }

@@ -60,6 +60,11 @@ struct Planner {
         told?.condition(type).flatMap { $0.status == .false ? $0 : nil }
     }
 
+    /// A step's condition as it was told for this very spec, if it has that reason and is not done.
+    func toldState(_ type: ConditionType, _ reason: Reason) -> Condition? {
+        told?.condition(type).flatMap { $0.reason == reason && $0.status != .true ? $0 : nil }
+    }
+
     /// The answer to a question; asks it, and stops the plan, when there is none.
     mutating func ask(_ question: Question) -> Answer? {
         if let answer = observed.answers[question] { return answer }
@@ -81,8 +86,9 @@ struct Planner {
             plan.progress.source = .done(.sourceStored, "revision \(spec.revision.prefix(12)) is stored")
             return true
         case .unavailable(let why):
-            plan.progress.source = .working(.sourceStoreUnavailable, "the object store does not answer: \(why); trying again")
-            plan.requeueAfter = 5
+            let told = toldState(.sourceReady, .sourceStoreUnavailable)
+            plan.progress.source = wait(
+                .sourceStoreUnavailable, "the sources cannot be read: \(why)", since: told?.lastTransitionTime, hasFailed: told?.status == .false)
             return false
         case .no, .lines, .queued:
             plan.progress.source = .failed(
@@ -116,8 +122,12 @@ struct Planner {
             removeSupersededJob()
             return true
         case .unavailable(let why):
-            plan.progress.image = .working(.registryUnavailable, "the registry does not answer: \(why); trying again")
-            plan.requeueAfter = 5
+            // The build's beginning is also when its first request could not be answered.
+            let told = toldState(.imageBuilt, .registryUnavailable)
+            let since = told.flatMap { _ in environment.status?.build?.startedAt } ?? observed.now
+            plan.progress.buildSpan = .init(startedAt: since)
+            plan.progress.image = wait(
+                .registryUnavailable, "the registry cannot be asked: \(why)", since: since, hasFailed: told?.status == .false)
             return false
         case .no, .lines, .queued:
             startBuild()
@@ -141,17 +151,21 @@ struct Planner {
             if job.metadata.deletionTimestamp == nil {
                 plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? ""))
             }
-            plan.progress.image = .working(.building, "replacing the build of an earlier revision")
+            if !job.isFinished, job.digest != digest || toldState(.imageBuilt, .superseded) != nil {
+                plan.progress.image = .working(.superseded, "ending the build of an earlier revision")
+            } else {
+                plan.progress.image = building("replacing an earlier build")
+            }
             return
         }
         guard let cache = layerCache() else { return }
         switch ask(.buildSlot) {
         case nil: return
         case .queued(let place):
-            plan.progress.image = .working(.queued, "waiting for a build slot, place \(place) in the queue")
+            plan.progress.image = building("waiting for a build slot, place \(place) in the queue", .queued)
             return
         case .no, .lines, .unavailable:
-            plan.progress.image = .working(.queued, "waiting for a build slot")
+            plan.progress.image = building("waiting for a build slot", .queued)
             return
         case .yes: break
         }
@@ -161,8 +175,32 @@ struct Planner {
             // Nobody will read these layers again.
             plan.actions.append(.delete(.persistentVolumeClaims, name: claim.name, uid: claim.metadata.uid ?? ""))
         }
-        plan.actions.append(.apply(render.buildJob(cache: cache), type: .jobs, creates: true))
-        plan.progress.image = .working(.building, "starting the build")
+        var job = render.buildJob(cache: cache)
+        if isRebuilding { job = job.annotated(Names.rebuildAnnotation, "true") }
+        plan.actions.append(.apply(job, type: .jobs, creates: true))
+        plan.progress.image = building("starting the build")
+    }
+
+    /// Whether the image was lost and its new build has not begun.
+    private var isRebuilding: Bool { toldState(.imageBuilt, .imageMissing) != nil }
+
+    /// A build on its way. That it is for an image that was lost has to be told until the new Job remembers it.
+    private func building(_ text: String, _ reason: Reason = .building) -> Step {
+        isRebuilding ? .working(.imageMissing, "the image was lost and is built again: \(text)") : .working(reason, text)
+    }
+
+    /// Something outside the cluster does not answer: tried again with back-off, and given up in the end.
+    /// - Parameters:
+    ///   - since: when this was first seen; `nil` when it is seen for the first time.
+    ///   - hasFailed: whether it was given up before.
+    private mutating func wait(_ reason: Reason, _ what: String, since: Timestamp?, hasFailed: Bool) -> Step {
+        let waited = since.map { observed.now.date.timeIntervalSince($0.date) } ?? 0
+        guard !hasFailed, waited < Double(settings.patience) else {
+            return .failed(reason, "\(what); given up after \(settings.patience) s")
+        }
+        // As long again as it took so far, so the pauses double.
+        plan.requeueAfter = min(max(waited, 1), 15, max(Double(settings.patience) - waited, 0.1))
+        return .working(reason, "\(what); trying again for up to \(settings.patience) s")
     }
 
     /// Where the next build keeps its layers; `nil` when that cannot be said yet, and the progress says why.
@@ -172,7 +210,7 @@ struct Planner {
         if let claim = observed.cacheClaim {
             guard claim.metadata.deletionTimestamp != nil else { return .volume }
             // Its end wakes us; a new one of its name cannot be made before.
-            plan.progress.image = .working(.building, "waiting for the volume of an earlier build to go")
+            plan.progress.image = building("waiting for the volume of an earlier build to go")
             return nil
         }
         if wanted == .volume { return .volume }
@@ -240,5 +278,18 @@ struct Planner {
         // Before the finalizer goes: nothing would remember it afterwards.
         if isExpired { plan.actions.append(.removeNamespace) }
         plan.actions.append(.removeFinalizer)
+    }
+}
+
+extension JSONValue {
+    /// An object with one more annotation.
+    fileprivate func annotated(_ name: String, _ value: String) -> JSONValue {
+        var metadata = self["metadata"] ?? [:]
+        var annotations = metadata["annotations"] ?? [:]
+        annotations[name] = .string(value)
+        metadata["annotations"] = annotations
+        var copy = self
+        copy["metadata"] = metadata
+        return copy
     }
 }

@@ -35,6 +35,10 @@ public enum Question: Hashable, Sendable {
     case buildSlot
     /// Whether the cluster makes volumes without being told a class.
     case defaultStorageClass
+    /// The warnings that Kubernetes recorded about an object, the newest last, each as `Reason: message`.
+    case warnings(uid: String)
+    /// The lines of a text file among the sources of the wanted revision.
+    case sourceFile(path: String)
     /// The last lines that a container wrote.
     case log(pod: String, container: String, previous: Bool)
     /// Whether the API server holds objects of the Environment that the watch has not shown yet.

@@ -8,6 +8,8 @@ public enum OperatorDefaults {
     /// Seconds.
     public static let progressDeadline = 300
     /// Seconds.
+    public static let patience = 120
+    /// Seconds.
     public static let terminationGracePeriod = 10
 }
 
@@ -43,6 +45,8 @@ public struct OperatorSettings: Sendable, Equatable {
     public var buildDeadline = OperatorDefaults.buildDeadline
     /// Seconds after which a rollout that makes no progress has failed.
     public var progressDeadline = OperatorDefaults.progressDeadline
+    /// Seconds that the registry and the object store may be away before a revision that needs them has failed.
+    public var patience = OperatorDefaults.patience
     /// Seconds that an application gets to stop once it was asked to.
     public var terminationGracePeriod = OperatorDefaults.terminationGracePeriod
     /// How a pod that leaves goes on serving until proxies have heard of it; `nil` stops applications at once.

@@ -157,6 +157,7 @@ extension Rendering {
                 ("SEAWAY_IMAGE", pushImage),
                 ("SEAWAY_REGISTRY", settings.registry),
                 ("SEAWAY_REGISTRY_INSECURE", String(settings.registryInsecure)),
+                ("SEAWAY_PATIENCE", String(settings.patience)),
                 ("SEAWAY_CONTEXT", inputs(.none).contextPath),
                 ("SEAWAY_DOCKERFILE", build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile),
             ]

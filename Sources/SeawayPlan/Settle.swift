@@ -50,7 +50,9 @@ public func settle(_ plan: Plan, _ outcomes: [Outcome], of environment: Environm
     var events: [Settlement.Event] = []
     if changed, status.reason != previous?.reason || status.expectedRevision != previous?.expectedRevision, let reason = status.reason {
         events.append(
-            .init(isWarning: status.isTrue(.stalled), reason: Reason(rawValue: reason), message: status.message ?? status.stage ?? reason))
+            .init(
+                isWarning: status.isTrue(.stalled) || Reason.warnings.contains(Reason(rawValue: reason)), reason: Reason(rawValue: reason),
+                message: status.message ?? status.stage ?? reason))
     }
     return Settlement(
         status: changed ? status : nil, events: events, requeueAfter: plan.requeueAfter, retries: retries, keepsBuildSlot: progress.isBuilding)
@@ -59,7 +61,7 @@ public func settle(_ plan: Plan, _ outcomes: [Outcome], of environment: Environm
 extension Progress {
     fileprivate var isBuilding: Bool {
         switch image {
-        case .working(.building, _), .working(.queued, _): !isDeleting
+        case .working(.building, _), .working(.queued, _), .working(.imageMissing, _), .working(.superseded, _): !isDeleting
         default: false
         }
     }

@@ -180,7 +180,7 @@ struct SourceController: Sendable {
 extension HTTPField.Name {
     static let seawayToken = HTTPField.Name.known(SourceAPI.tokenHeader)
     static let seawayBase = HTTPField.Name.known(SourceAPI.baseHeader)
-    static let seawayAPI = HTTPField.Name.known("X-Seaway-Api")
+    static let seawayAPI = HTTPField.Name.known(SourceAPI.versionHeader)
 
     /// `name` is a constant that is a valid field name.
     private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .from }

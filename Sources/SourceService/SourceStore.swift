@@ -101,6 +101,25 @@ public final class SourceStore: Sendable {
         return packs
     }
 
+    /// The bytes of one small file of a tree.
+    /// - Returns: `nil` when there is no such tree or file, or the file is empty or larger than a chunk.
+    /// - Throws: `SourceStoreError`, `ObjectStoreError`.
+    public func file(_ path: String, of revision: Digest, environment: ObjectName) async throws -> [UInt8]? {
+        guard let canonical = try await canonicalTree(revision, environment: environment) else { return nil }
+        let tree = try checked { try SourceTree(canonical: canonical) }
+        guard let chunks = tree.entries.first(where: { $0.path == path })?.transferChunks, chunks.count == 1,
+            let id = try await index(of: environment).packs(holding: chunks.map(\.digest))?.first,
+            let pack = try await pack(id, environment: environment)
+        else { return nil }
+        return try checked {
+            let reader = try PackReader(pack)
+            while let chunk = try reader.next() {
+                if chunk.digest == chunks[0].digest { return chunk.bytes }
+            }
+            return nil
+        }
+    }
+
     private static func parse(_ compressed: [UInt8], prefix: [UInt8]) throws -> (SourceTree, [UInt8]) {
         try checked {
             let canonical = try Zstd.decompress(compressed, limit: SourceTree.largestCanonical, prefix: prefix)

@@ -12,10 +12,13 @@ import SourceTransfer
 struct RequestRefusal: Error {
     var status: HTTPResponse.Status
     var message: String
+    /// Instead of the word that Kubernetes uses for the status.
+    var reason: String?
 
-    init(_ status: HTTPResponse.Status, _ message: String) {
+    init(_ status: HTTPResponse.Status, _ message: String, reason: String? = nil) {
         self.status = status
         self.message = message
+        self.reason = reason
     }
 }
 
@@ -35,7 +38,7 @@ struct StatusErrors: RouterMiddleware {
             }
             response = try StatusErrors.response(refusal)
         }
-        response.headers[.seawayAPI] = "v1"
+        response.headers[.seawayAPI] = "v\(SourceAPI.version)"
         context.logger.debug(
             "Source request",
             metadata: [
@@ -46,7 +49,7 @@ struct StatusErrors: RouterMiddleware {
     }
 
     static func response(_ refusal: RequestRefusal) throws -> Response {
-        let answer = StatusAnswer(code: refusal.status.code, reason: reason(refusal.status), message: refusal.message)
+        let answer = StatusAnswer(code: refusal.status.code, reason: refusal.reason ?? reason(refusal.status), message: refusal.message)
         var response = try Response.json(answer, status: refusal.status)
         // What is left of a body that nobody waited for must not be taken for the next request.
         if refusal.status == .requestTimeout { response.headers[.connection] = "close" }
@@ -59,7 +62,8 @@ struct StatusErrors: RouterMiddleware {
         case let error as RequestRefusal: return error
         case let error as SourceStoreError: return RequestRefusal(status(of: error.code), error.message)
         case let error as ObjectStoreError where error.code == .unavailable || error.code == .refused:
-            return RequestRefusal(.serviceUnavailable, "The object store is not available; repeat in a moment.")
+            // Its words name the bucket and what to check, never credentials.
+            return RequestRefusal(.serviceUnavailable, error.message, reason: SourceAPI.storeUnavailable)
         case let error as HTTPError: return RequestRefusal(error.status, error.body ?? error.status.reasonPhrase)
         default: return RequestRefusal(.internalServerError, "The operator failed to answer; its log says why.")
         }

@@ -26,7 +26,7 @@ struct TransferClient: Sendable {
                 failure = TransferError(.unavailable, "Cannot \(what): \(error). Check the connection to the cluster and repeat.")
             }
             try Task.checkCancellation()
-            guard failure.code == .unavailable, attempt < attempts else { throw failure }
+            guard failure.code == .unavailable || failure.code == .storeUnavailable, attempt < attempts else { throw failure }
             let delay = min(longestDelay, firstDelay * (1 << (attempt - 1)))
             try await Task.sleep(for: delay / 2 + delay / 2 * Double.random(in: 0...1))
             attempt += 1

@@ -6,6 +6,8 @@ public struct TransferError: Error, Equatable, CustomStringConvertible {
     public enum Code: String, Sendable {
         /// No answer, or one that says to try again later, on every attempt.
         case unavailable
+        /// The operator answers, but its object store does not, on every attempt.
+        case storeUnavailable
         /// The token is missing, expired or of another audience.
         case unauthorized
         /// The token belongs to another namespace.
@@ -35,13 +37,14 @@ public struct TransferError: Error, Equatable, CustomStringConvertible {
 
     /// The error that an answer stands for.
     init(_ response: TransferResponse, to what: String) {
-        let said = (try? JSONDecoder().decode(StatusAnswer.self, from: response.body))?.message
-        let reason = said.map { String($0.prefix(500)) } ?? "status \(response.status)"
+        let answer = try? JSONDecoder().decode(StatusAnswer.self, from: response.body)
+        let reason = (answer?.message).map { String($0.prefix(500)) } ?? "status \(response.status)"
         let (code, advice): (Code, String) =
             switch response.status {
             case 401: (.unauthorized, " Sign in to the cluster again and repeat.")
             case 403: (.forbidden, " The token must be of the environment's own namespace.")
             case 404: (.notFound, " Run 'seactl env sync' to send the sources again.")
+            case 503 where answer?.reason == SourceAPI.storeUnavailable: (.storeUnavailable, "")
             case 408, 429, 500...599: (.unavailable, " Repeat in a moment; what was sent already is kept.")
             default: (.refused, "")
             }

@@ -38,6 +38,11 @@ public struct SourceAPI: Sendable, Equatable {
     /// Names the revision of a tree that the body of a posted tree refers to. Such a body is compressed with the
     /// canonical form of that tree as zstd prefix, so a small change is a small body.
     public static let baseHeader = "X-Seaway-Base"
+    /// In every answer: which version of this interface the operator speaks. What a proxy before it answers has none.
+    public static let versionHeader = "X-Seaway-Api"
+    public static let version = 1
+    /// The reason of an answer that says that the object store is not available.
+    public static let storeUnavailable = "SourceStoreUnavailable"
     /// The largest tree as it travels, in bytes.
     public static let largestTree = 16 << 20
 

@@ -93,11 +93,16 @@ struct Application: Sendable {
     }
 
     /// Runs the `seactl` that was just built.
-    func seactl(_ arguments: String...) async throws -> Ended {
+    func seactl(_ arguments: String...) async throws -> Ended { try await seactl(arguments) }
+
+    /// Runs the `seactl` that was just built, and checks every status that the Environment has meanwhile.
+    func seactl(_ arguments: [String], kubeconfig: String? = nil) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
-        return try await run(
-            program, arguments + ["--kubeconfig", cluster.kubeconfig], in: directory,
-            environment: ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester"])
+        return try await cluster.checkingStatuses(of: self) {
+            try await run(
+                program, arguments + ["--kubeconfig", kubeconfig ?? cluster.kubeconfig], in: directory,
+                environment: ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester"])
+        }
     }
 
     /// `seactl env sync`, and the URL that it printed.

@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func filesThatAreMissingAreTwoBeforeTheClusterIsAsked() async throws {
+    @Test func filesThatAreMissingAreToldBeforeTheClusterIsAsked() async throws {
         let test = try TestSystem()
         var result = await run("env", "sync", in: test)
         #expect(result == (.badInput, []))
@@ -63,8 +63,9 @@ import Testing
 
         try test.write("manifest.yaml", Self.manifest)
         result = await run("env", "sync", in: test)
-        #expect(result == (.badInput, []))
+        #expect(result == (.buildFailed, []))
         #expect(test.stderr.contains("there is no file \(test.project)/Dockerfile"))
+        #expect(test.stderr.contains("reason: DockerfileNotFound"))
 
         try test.write("manifest.yaml", "name: hello\nenvironmnts: []\n")
         result = await run("env", "sync", in: test)

@@ -34,7 +34,7 @@ import Testing
         (ConditionType.imageBuilt, Reason.buildFailed, CommandStatus.buildFailed),
         (.imageBuilt, .buildDeadlineExceeded, .buildFailed),
         (.imageBuilt, .buildOutOfMemory, .buildFailed),
-        (.imageBuilt, .registryUnavailable, .clusterFailed),
+        (.imageBuilt, .registryUnavailable, .buildFailed),
         (.imageBuilt, .unschedulable, .buildFailed),
         (.imageBuilt, Reason(rawValue: "SomethingNew"), .buildFailed),
         (.deployed, .crashLoop, .deployFailed),
@@ -77,24 +77,29 @@ import Testing
             Issue.record("somebody else's revision is not ours")
             return
         }
-        #expect(failure.exit == .deployFailed)
+        #expect(failure.exit == .buildFailed && failure.reason == "Superseded")
         #expect(failure.headline.contains("bbbbbbbbbbbb"))
     }
 
     @Test func stagesFollowTheConditions() {
         #expect(
-            judge(Fixture.environment(Fixture.building())).reports == [StageReport(stage: .build, state: .running("building the image"))])
+            judge(Fixture.environment(Fixture.building())).reports == [
+                StageReport(stage: .build, state: .running("building the image"), reason: "Building")
+            ])
         #expect(
             judge(Fixture.environment(Fixture.rollingOut())).reports == [
-                StageReport(stage: .build, state: .done("image abc was built and pushed")),
-                StageReport(stage: .deploy, state: .running("rolling out 1/2")),
+                StageReport(stage: .build, state: .done("image abc was built and pushed"), reason: "ImagePushed"),
+                StageReport(stage: .deploy, state: .running("rolling out 1/2"), reason: "RollingOut"),
             ])
         #expect(
             judge(Fixture.environment(Fixture.stalled(.deployed, .crashLoop, "x"))).reports.last
-                == StageReport(stage: .deploy, state: .failed("CrashLoop")))
+                == StageReport(stage: .deploy, state: .failed("CrashLoop"), reason: "CrashLoop"))
         let noStore = Fixture.status([
             (.ready, .false, .sourceStoreUnavailable, "no answer"), (.sourceReady, .false, .sourceStoreUnavailable, "no answer"),
         ])
-        #expect(judge(Fixture.environment(noStore)).reports == [StageReport(stage: .build, state: .running("no answer"))])
+        #expect(
+            judge(Fixture.environment(noStore)).reports == [
+                StageReport(stage: .build, state: .running("no answer"), reason: "SourceStoreUnavailable")
+            ])
     }
 }

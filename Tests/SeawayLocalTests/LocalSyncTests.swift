@@ -97,7 +97,7 @@ struct LocalSyncTests {
         // A Dockerfile that is not there is found before anything is asked of an engine.
         try FileManager.default.removeItem(atPath: project.directory + "/Dockerfile")
         let missing = try await project.seactl("env", "sync")
-        #expect(missing.exitCode == 2)
+        #expect(missing.exitCode == 4)
         #expect(missing.errors.contains("there is no file"), "\(missing)")
         try project.write("Dockerfile", good)
         try project.writeManifest(base: "127.0.0.1:1/none:1")

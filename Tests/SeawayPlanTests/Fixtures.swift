@@ -43,7 +43,10 @@ extension Observed {
     }
 }
 
-func observed(_ environment: Environment) -> Observed { Observed(now: now, environment: environment) }
+/// A Dockerfile that does not help to explain anything.
+func observed(_ environment: Environment) -> Observed {
+    Observed(now: now, environment: environment).answering([.sourceFile(path: "Dockerfile"): .no])
+}
 
 func sourceAnswer(_ environment: Environment, _ answer: Answer = .yes) -> [Question: Answer] {
     [.source(revision: environment.spec.revision): answer]

@@ -100,7 +100,8 @@ struct SyncAction: Sendable {
             if let present = try await cluster.namespaces.get(name) {
                 guard present.status?.phase == "Terminating" else { return }
                 throw CommandFailure(
-                    .clusterFailed, "namespace \(name) is being deleted", next: ["wait until it is gone, then run `seactl env sync` again"])
+                    .clusterFailed, "namespace \(name) is being deleted", reason: Reason.namespaceTerminating.rawValue,
+                    next: ["wait until it is gone, then run `seactl env sync` again"])
             }
         } catch let error as KubernetesError where error.isForbidden {
             // Rights in one namespace do not include looking at others. If it is missing, the next request says so.
@@ -203,7 +204,7 @@ final class SyncProgress: Sendable {
         let reports = state.withLock(\.reports)
         let last = reports.last.map { "\($0.stage.rawValue): \($0.state.text)" }
         return CommandFailure(
-            .timedOut, "\(name) is not ready after \(Format.seconds(limit))", detail: last,
+            .timedOut, "\(name) is not ready after \(Format.seconds(limit))", reason: reports.last?.reason, detail: last,
             next: ["`seactl env status` shows the conditions; --timeout waits longer. The cluster goes on meanwhile"])
     }
 }

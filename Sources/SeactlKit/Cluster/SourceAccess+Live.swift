@@ -55,7 +55,11 @@ private final class OperatorTransport: Sendable {
                 used = try await token.current(replacing: used)
                 answer = try await pass(request, token: used)
             }
+            if let skew = CommandFailure(operator: answer.header(SourceAPI.versionHeader), status: answer.status) { throw skew }
             return TransferResponse(status: answer.status, body: answer.body)
+        } catch let skew as CommandFailure {
+            failure.withLock { $0 = skew }
+            throw TransferError(.refused, skew.headline)
         } catch let error as KubernetesError where !error.isTransient {
             let refusal = error.isNotFound && error.status?.details?.kind == "services" ? .notInstalled : CommandFailure(cluster: error)
             failure.withLock { $0 = refusal }
@@ -114,12 +118,50 @@ private actor SourceToken {
 
 extension CommandFailure {
     init(sending error: TransferError) {
-        let next: [String] =
-            switch error.code {
-            case .unavailable:
-                ["check that the operator runs: `kubectl -n \(Names.systemNamespace) get pods`; `seactl install` installs it"]
-            default: ["run `seactl env sync` again; what was sent is kept"]
-            }
-        self.init(.clusterFailed, "the sources cannot be sent", detail: error.description, next: next)
+        let reason: Reason?
+        let next: [String]
+        switch error.code {
+        case .unavailable:
+            reason = .operatorUnavailable
+            next = ["check that the operator runs: `kubectl -n \(Names.systemNamespace) get pods`; `seactl install` installs it"]
+        case .storeUnavailable:
+            reason = .sourceStoreUnavailable
+            next = ["the cluster's administrator sees to the object store of `seactl install --store`; then run `seactl env sync` again"]
+        case .invalidResponse:
+            reason = .versionSkew
+            next = ["compare `seactl version` with the operator's image: `seactl install` brings them together"]
+        default:
+            reason = nil
+            next = ["run `seactl env sync` again; what was sent is kept"]
+        }
+        self.init(.clusterFailed, "the sources cannot be sent", reason: reason?.rawValue, detail: error.description, next: next)
     }
+
+    /// What an answer's version says against going on; `nil` when operator and `seactl` understand each other.
+    /// - Parameters:
+    ///   - version: `v1`; `nil` when the answer has none.
+    ///   - status: of the answer.
+    init?(operator version: String?, status: Int) {
+        let own = SourceAPI.version
+        // Proxies on the way answer without a version, but never so that it looks like an operator's success or "no such path".
+        guard let version else {
+            guard (200..<300).contains(status) || status == 404 else { return nil }
+            self.init(skew: "the operator does not tell which version it speaks: it is older than this seactl", Self.updateOperator)
+            return
+        }
+        guard version != "v\(own)" else { return nil }
+        let number = version.dropFirst().prefix { $0.isNumber }
+        if let theirs = Int(number), theirs > own {
+            self.init(skew: "the operator speaks \(version) of its interface, this seactl v\(own): seactl is too old", Self.updateSeactl)
+        } else {
+            self.init(skew: "the operator speaks \(version) of its interface, this seactl v\(own): the operator is too old", Self.updateOperator)
+        }
+    }
+
+    private init(skew headline: String, _ next: String) {
+        self.init(.clusterFailed, headline, reason: Reason.versionSkew.rawValue, next: [next])
+    }
+
+    private static let updateSeactl = "install the seactl of the operator's release; this one is \(Version.current)"
+    private static let updateOperator = "ask the cluster's administrator to run `seactl install` of release \(Version.current)"
 }

@@ -19,6 +19,8 @@ enum SyncOutcome: Equatable, Sendable {
 struct StageReport: Equatable, Sendable {
     var stage: Stage
     var state: StageState
+    /// The condition's.
+    var reason: String?
 }
 
 extension SyncOutcome {
@@ -79,7 +81,7 @@ private struct CurrentConditions {
         var earlier = self[.sourceReady]
         if let source = earlier, source.status != .true {
             // What the operator says of the sources is shown where the user looks next.
-            return [StageReport(stage: .build, state: state(of: source, isCurrent: true))]
+            return [StageReport(stage: .build, state: state(of: source, isCurrent: true), reason: source.reason.rawValue)]
         }
         for (stage, type) in steps {
             let condition = self[type]
@@ -87,7 +89,7 @@ private struct CurrentConditions {
             earlier = condition
             guard isCurrent, let condition else { continue }
             if type == .ready, condition.status == .true { continue }
-            reports.append(StageReport(stage: stage, state: state(of: condition, isCurrent: isCurrent)))
+            reports.append(StageReport(stage: stage, state: state(of: condition, isCurrent: isCurrent), reason: condition.reason.rawValue))
         }
         return reports
     }
@@ -106,7 +108,7 @@ extension CommandFailure {
 
     static func superseded(_ name: String, by revision: String) -> CommandFailure {
         CommandFailure(
-            .deployFailed, "\(name) was synced to another revision meanwhile (\(Format.short(revision)))",
+            .buildFailed, "\(name) was synced to another revision meanwhile (\(Format.short(revision)))", reason: Reason.superseded.rawValue,
             next: ["agree with whoever else syncs this environment, then run `seactl env sync` again"])
     }
 
@@ -135,6 +137,9 @@ extension CommandFailure {
         case .refused, .forbidden: "the cluster refused an object"
         case .invalidSpec: "the operator refuses the settings"
         case .sourceMissing: "the sources are not in the object store"
+        case .sourceStoreUnavailable: "the object store is not available"
+        case .registryUnavailable: "the registry is not available"
+        case .namespaceTerminating: "the namespace is being deleted"
         default: exit == .buildFailed ? "the build failed" : "the deployment failed"
         }
     }
@@ -157,6 +162,11 @@ extension CommandFailure {
         case .notReady: ["`seactl env logs` shows the log; check the readiness probe and the ports in the manifest"]
         case .nameTaken: ["choose another `name` or `namespace` in the manifest"]
         case .invalidSpec: ["correct the manifest and run `seactl env sync` again"]
+        case .sourceStoreUnavailable:
+            ["the cluster's administrator sees to the object store of `seactl install --store`; then run `seactl env sync` again"]
+        case .registryUnavailable:
+            ["the cluster's administrator sees to the registry of `seactl install --registry`; then run `seactl env sync` again"]
+        case .namespaceTerminating: ["wait until the namespace is gone, then run `seactl env sync` again"]
         case .refused, .forbidden: ["correct the manifest, or ask the cluster's administrator; then run `seactl env sync` again"]
         default: ["run `seactl env sync` again; `seactl env status` shows the conditions"]
         }
@@ -172,7 +182,7 @@ extension CommandStatus {
             self = .deployFailed
         } else if reason == .invalidSpec {
             self = .badInput
-        } else if [.sourceMissing, .sourceStoreUnavailable, .registryUnavailable, .forbidden].contains(reason) {
+        } else if [.sourceMissing, .sourceStoreUnavailable, .namespaceTerminating, .forbidden].contains(reason) {
             self = .clusterFailed
         } else {
             self = step == .sourceReady || step == .imageBuilt ? .buildFailed : .deployFailed

@@ -1,4 +1,5 @@
 import KubernetesClient
+import KubernetesModel
 import SeawayAPI
 import SeawayLocal
 
@@ -54,18 +55,27 @@ extension CommandFailure {
     }
 
     init(cluster error: KubernetesError) {
+        var reason: Reason?
         var next = ["check the context with `kubectl cluster-info`, or name another one with --context"]
-        if error.isForbidden {
+        if error.status?.isNamespaceTerminating == true {
+            reason = .namespaceTerminating
+            next = ["wait until the namespace is gone, then run the command again"]
+        } else if error.status?.isQuotaExceeded == true {
+            reason = .refused
+            next = ["free some of the quota, or ask the cluster's administrator for a larger one"]
+        } else if error.isForbidden {
+            let missing = MissingRight(error.status?.message ?? "")
+            reason = .forbidden
             next = [
-                "ask the cluster's administrator for the role `edit` in the namespace, which holds all that seactl needs there:",
-                "`kubectl create rolebinding NAME -n NAMESPACE --clusterrole=edit --user=YOU`; or use another context with --context",
+                "\(missing.text): ask the cluster's administrator for the role `\(missing.role)`, which holds it,",
+                "`\(missing.binding)`; or use another context with --context",
             ]
         } else if error.isUnauthorized {
             next = ["log in to the cluster again, or use another context with --context"]
         } else if error.status != nil {
             next = []
         }
-        self.init(.clusterFailed, error.description, next: next)
+        self.init(.clusterFailed, error.description, reason: reason?.rawValue, next: next)
     }
 }
 
@@ -73,7 +83,8 @@ extension CommandFailure {
     /// The namespace is missing, and this person may not make it.
     static func noNamespace(_ name: String, _ error: KubernetesError) -> CommandFailure {
         CommandFailure(
-            .clusterFailed, "namespace \(name) does not exist, and you may not create it", detail: error.description,
+            .clusterFailed, "namespace \(name) does not exist, and you may not create it", reason: Reason.forbidden.rawValue,
+            detail: error.description,
             next: [
                 "ask the cluster's administrator: `kubectl create namespace \(name)` and",
                 "`kubectl create rolebinding NAME -n \(name) --clusterrole=edit --user=YOU`",

@@ -53,7 +53,7 @@ struct Project: Sendable {
     ///
     /// The manifest is none of them unless `include` asks for it: it holds replicas and variables, and a change of those
     /// must not be a new revision, which would be built anew.
-    /// - Throws: ``CommandFailure`` (2) when the Dockerfile is missing, `SourceError` for a pattern that is not understood.
+    /// - Throws: ``CommandFailure`` (4, as when the build finds out) when the Dockerfile is missing, `SourceError` for a pattern that is not understood.
     func selection(_ environment: ManifestEnvironment) throws -> Selection {
         let build = environment.spec.build
         let dockerfile = build?.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile
@@ -61,7 +61,8 @@ struct Project: Sendable {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue else {
             throw CommandFailure(
-                .badInput, "the Dockerfile of environment '\(environment.name)' is missing: there is no file \(path)",
+                .buildFailed, "the Dockerfile of environment '\(environment.name)' is missing: there is no file \(path)",
+                reason: Reason.dockerfileNotFound.rawValue,
                 next: ["write it, or name another one with `build.dockerfile` in \(manifestPath)"])
         }
         let include = build?.include ?? []

@@ -64,6 +64,10 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let retrying = Reason(rawValue: "Retrying")
     public static let deleting = Reason(rawValue: "Deleting")
     public static let expired = Reason(rawValue: "Expired")
+    /// The build of an earlier revision is ended for a newer one; also what the `seactl` of the earlier one says.
+    public static let superseded = Reason(rawValue: "Superseded")
+    /// The registry lost an image that was built before: it is built again, once.
+    public static let imageMissing = Reason(rawValue: "ImageMissing")
 
     // Failures of the build
     public static let buildFailed = Reason(rawValue: "BuildFailed")
@@ -88,11 +92,18 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let invalidSpec = Reason(rawValue: "InvalidSpec")
     public static let sourceStoreUnavailable = Reason(rawValue: "SourceStoreUnavailable")
     public static let registryUnavailable = Reason(rawValue: "RegistryUnavailable")
+    public static let namespaceTerminating = Reason(rawValue: "NamespaceTerminating")
 
+    // What only `seactl` can tell
+    public static let operatorUnavailable = Reason(rawValue: "OperatorUnavailable")
+    public static let versionSkew = Reason(rawValue: "VersionSkew")
+
+    /// Reasons that are worth a warning also while the operator still works on it.
+    public static let warnings: Set<Reason> = [.sourceStoreUnavailable, .registryUnavailable, .imageMissing, .notReady, .retrying]
     /// Failures that end `seactl env sync` with exit code 4.
     public static let buildFailures: Set<Reason> = [
         .buildFailed, .buildDeadlineExceeded, .buildOutOfMemory,
-        .dockerfileNotFound, .dockerfileInvalid, .baseImageUnavailable, .platformUnsupported,
+        .dockerfileNotFound, .dockerfileInvalid, .baseImageUnavailable, .platformUnsupported, .registryUnavailable,
     ]
     /// Failures that end `seactl env sync` with exit code 5, whichever step they stop. `unschedulable` is in neither set: what no
     /// node takes is a build's pod or the application's, and the step says which.

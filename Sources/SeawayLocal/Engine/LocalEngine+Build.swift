@@ -25,7 +25,6 @@ extension LocalEngine {
             end = try await run(environment, tag: tag, job, output)
             guard case .exited(let code) = end, code != 0 else { break }
         }
-        if case .exited(let code) = end, code != 0 { explain(output, environment, exitCode: code) }
         if case .exited = end {} else { try await removeLeftovers(of: job, key, layers: output.layers) }
         let finished = end
         try await store.update(key) { stored in
@@ -132,19 +131,6 @@ extension LocalEngine {
         return arguments + ["-"]
     }
 
-    /// Adds the place in the Dockerfile, which builders of Podman's age do not tell.
-    private func explain(_ output: BuildOutput, _ environment: Environment, exitCode: Int) {
-        let lines = output.lines
-        guard BuildFailure.classify(log: lines, exitCode: exitCode).reason == .dockerfileInvalid,
-            let scan = sources.scan(environment.key)
-        else { return }
-        let path = environment.spec.build?.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile
-        guard let text = try? String(contentsOfFile: "\(scan.root)/\(path)", encoding: .utf8),
-            let place = DockerfilePlace.find(lines, in: text)
-        else { return }
-        output.append("Dockerfile problem at \(path):\(place.line): \(place.text)")
-    }
-
     func buildLogLines(_ key: ObjectKey, last count: Int) -> [String] {
         guard let data = FileManager.default.contents(atPath: store.buildLog(key)) else { return [] }
         return Array(String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count).map(String.init))
@@ -188,28 +174,6 @@ final class BuildOutput: Sendable {
             try? handle.write(contentsOf: Data((line + "\n").utf8))
         }
     }
-}
-
-/// Where in a Dockerfile a builder stopped. Pure.
-enum DockerfilePlace {
-    static func find(_ log: [String], in text: String) -> (line: Int, text: String)? {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { words(String($0)) }
-        guard log.contains(where: { $0.contains("at STEP") }) else {
-            guard let first = lines.firstIndex(where: { !$0.isEmpty && !$0.hasPrefix("#") }) else { return (1, "the file is empty") }
-            let isMissing = log.contains { $0.localizedCaseInsensitiveContains("no FROM statement") }
-            return isMissing ? (first + 1, "\(lines[first]) (there is no FROM before it)") : nil
-        }
-        guard let step = log.last(where: { $0.hasPrefix("STEP ") }), let colon = step.firstIndex(of: ":") else { return nil }
-        let wanted = words(String(step[step.index(after: colon)...]))
-        guard !wanted.isEmpty else { return nil }
-        let found = lines.firstIndex { line in
-            let start = line.hasSuffix("\\") ? words(String(line.dropLast())) : line
-            return !start.isEmpty && (start == wanted || (line.hasSuffix("\\") && wanted.hasPrefix(start)))
-        }
-        return found.map { ($0 + 1, wanted) }
-    }
-
-    private static func words(_ line: String) -> String { line.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
 }
 
 extension LocalRecord {

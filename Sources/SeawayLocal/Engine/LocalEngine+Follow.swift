@@ -2,6 +2,7 @@ import Foundation
 import KubernetesModel
 import SeawayAPI
 import SeawayPlan
+import Source
 
 // The control loop: look, decide, act, tell; until the caller has seen enough.
 extension LocalEngine {
@@ -153,6 +154,13 @@ extension LocalEngine {
         switch question {
         case .source, .buildSlot, .url: return .yes
         case .defaultStorageClass, .objectsLeft: return .no
+        // There is no cluster that would record any.
+        case .warnings: return .lines([])
+        case .sourceFile(let path):
+            guard let scan = sources.scan(record.environment.key),
+                let text = try? String(contentsOfFile: "\(scan.root)/\(path)", encoding: .utf8)
+            else { return .no }
+            return .lines(text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
         case .image(let tag):
             return try await podman.run(["image", "exists", image(of: record.environment, tag)]).isSuccess ? .yes : .no
         case .log(let name, let container, _):
