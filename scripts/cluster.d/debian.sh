@@ -537,11 +537,20 @@ debian_record_before() {
   debian_netns >"$before/netns"
   debian_interfaces >"$before/interfaces"
   nft list tables >"$before/tables" 2>/dev/null || true
+  # `ip netns` and Podman mount this folder over itself where it is not shared yet, and hide what pods have mounted below.
+  mkdir -p /run/netns
+  mountpoint -q /run/netns || mount --bind /run/netns /run/netns
+  mount --make-rshared /run/netns
 }
 
 debian_interfaces() { find /sys/class/net -name 'veth*' -printf '%f\n'; }
 # Those of CNI alone: other programs, as Podman, keep theirs there too.
 debian_netns() { [ ! -d /run/netns ] || ls /run/netns | sed -n '/^cni-/p'; }
+
+# others_in PATH: what other programs keep in a folder that the cluster made.
+others_in() { [ "$1" != /run/netns ] || [ ! -d "$1" ] || ls "$1" | sed '/^cni-/d'; }
+# unmount_all PATH: all that is mounted there, one over the other.
+unmount_all() { while mountpoint -q "$1"; do umount "$1" || umount --lazy "$1" || return 0; done; }
 
 # since_before KIND: reads lines, keeps those which were not there before.
 since_before() { grep -vxF -f "$state/before/$1" || true; }
@@ -613,7 +622,10 @@ debian_clean_node() {
   debian_kill
   debian_mounts | sort -r | while read -r point; do umount "$point" || umount --lazy "$point" || true; done
   # With a network namespace go its interfaces.
-  debian_netns | since_before netns | while read -r name; do ip netns delete "$name" || true; done
+  debian_netns | since_before netns | while read -r name; do
+    unmount_all "/run/netns/$name"
+    rm -f "/run/netns/$name" || true
+  done
   for _ in {1..50}; do
     debian_cgroups | while read -r name; do rmdir "$name" 2>/dev/null || true; done
     [ -n "$(debian_cgroups)" ] || break
@@ -632,7 +644,8 @@ debian_clean_node() {
     [ "$(<"/proc/sys/$name")" = "$point" ] || echo "$point" >"/proc/sys/$name"
   done <"$state/before/settings"
   printf '%s\n' "${host_paths[@]}" | since_before paths | while read -r name; do
-    if mountpoint -q "$name"; then umount "$name" || true; fi
+    [ -z "$(others_in "$name")" ] || continue
+    unmount_all "$name"
     rm -rf --one-file-system "$name"
   done
   debian_forget_containers
@@ -690,7 +703,7 @@ debian_leftovers() {
     debian_rules | sed 's/^/  packet filter: /'
     nft list tables 2>/dev/null | since_before tables | grep -E '^table ip6? ' | sed 's/^/  packet filter: /' || true
     printf '%s\n' "${host_paths[@]}" | since_before paths | while read -r name; do
-      [ ! -e "$name" ] || echo "  $name"
+      [ ! -e "$name" ] || [ -n "$(others_in "$name")" ] || echo "  $name"
     done
   fi
   find "$state" -mindepth 1 -maxdepth 1 ! -name before ! -name provider 2>/dev/null | sed 's/^/  /'
