@@ -1,4 +1,5 @@
 import Foundation
+import InstallManifests
 import KubernetesClient
 import KubernetesModel
 import SeawayAPI
@@ -14,6 +15,7 @@ import Testing
     /// - Returns: whether the namespace was removed, with `object` in it.
     private func isRemoved(with object: JSONValue?, madeBySeaway: Bool = true) async throws -> Bool {
         try await ControlPlane.withNamespace { client, namespace in
+            try await ControlPlane.installEnvironments(client, try #require(try InstallManifests.customResourceDefinition()))
             if madeBySeaway {
                 _ = try await client.mergePatch(
                     .namespaces, ["metadata": ["labels": [Names.createdNamespaceLabel: "true"]]], name: namespace, namespace: nil)

@@ -622,7 +622,8 @@ debian_clean_node() {
   debian_kill
   debian_mounts | sort -r | while read -r point; do umount "$point" || umount --lazy "$point" || true; done
   # With a network namespace go its interfaces.
-  debian_netns | since_before netns | while read -r name; do
+  # Those that were there before are another program's, unless the whole folder came with the cluster.
+  debian_netns | { grep -qxF /run/netns "$state/before/paths" && since_before netns || cat; } | while read -r name; do
     unmount_all "/run/netns/$name"
     rm -f "/run/netns/$name" || true
   done
