@@ -13,7 +13,7 @@ public struct RegistryError: Error, Equatable, CustomStringConvertible {
         let reason = "\(status)" + (known.isEmpty ? "" : " \(known)")
         let advice: String
         switch (status, signedIn) {
-        case (401, false): advice = "; it wants credentials: give a config.json with --registry-credentials"
+        case (401, false): advice = "; it wants credentials, and none are configured for it"
         case (401, true): advice = "; it does not take the credentials: renew them"
         case (403, _): advice = "; the user may not do that: check the permissions at the registry"
         case (405, _): advice = "; it does not allow that: enable deletion in the registry's configuration"

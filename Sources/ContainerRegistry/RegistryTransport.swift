@@ -156,7 +156,7 @@ final class RegistryTransport: Sendable {
     private static func words(_ error: any Error) -> String {
         switch error {
         case let error as NIOSSLError where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
-            "its certificate is not trusted; give the certificate of its CA with --registry-ca"
+            "its certificate is not trusted: the CA that signed it is not among those that are known here"
         case is NIOSSLExtraError: "its certificate is for another name"
         case let error as NIOSSLError where "\(error)".contains("WRONG_VERSION_NUMBER"):
             "it does not speak TLS; if it is meant to be so, say --registry-insecure"

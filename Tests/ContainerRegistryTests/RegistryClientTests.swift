@@ -75,7 +75,7 @@ func withRegistryClient(
         try await other.shutdown()
     }
 
-    @Test(arguments: [(401, "--registry-credentials"), (403, "permissions"), (405, "enable deletion"), (500, "500")])
+    @Test(arguments: [(401, "it wants credentials"), (403, "permissions"), (405, "enable deletion"), (500, "500")])
     func refusalsSayWhatToDo(_ status: Int, _ advice: String) async throws {
         let server = try await ScriptedServer { _, _ in Reply(status, [], #"{"errors": [{"code": "DENIED", "message": "x"}]}"#) }
         try await withRegistryClient("127.0.0.1:\(server.port)") { (client: RegistryClient) async throws in
