@@ -95,6 +95,12 @@ struct BuilderPreset {
           printf '[[registry]]\\nlocation = "%s"\\ninsecure = true\\n' "$SEAWAY_REGISTRY" > /etc/containers/registries.conf.d/seaway.conf
         fi
         \(wait)
+        # A build that was killed may leave half a layer. The first command that writes drops it, and fails if it is the build.
+        unfinished=/var/lib/containers/seaway-unfinished
+        if [ -e $unfinished ]; then
+          buildah --storage-driver overlay rm "$(buildah --storage-driver overlay from scratch)" >/dev/null || true
+        fi
+        : > $unfinished
         buildah --storage-driver overlay build "$@"
         pause=1
         waited=0
@@ -108,6 +114,7 @@ struct BuilderPreset {
           waited=$((waited + pause))
           pause=$((pause * 2))
         done
+        rm -f $unfinished
         echo '\(Names.pushedLine)'
         """
 

@@ -52,7 +52,12 @@ extension Planner {
             if reason == .imagePullFailed, rebuildsLostImage(for: pod) { return }
             failRollout(reason, headline, pod: pod)
         } else if seen, updated < wanted, let failure = status?.conditions?.first(where: { $0.type == "ReplicaFailure" && $0.status == "True" }) {
-            plan.progress.deployment = .failed(.refused, "the cluster refuses the pods: \(failure.message ?? "no reason given")")
+            if isOfEarlierPods(failure) {
+                plan.progress.deployment = .working(.rollingOut, "\(min(updated, available)) of \(wanted) pods ready")
+                plan.requeueAfter = Self.patienceWithEarlierPods
+            } else {
+                plan.progress.deployment = .failed(.refused, "the cluster refuses the pods: \(failure.message ?? "no reason given")")
+            }
         } else if seen, let stuck = status?.conditions?.first(where: { $0.type == "Progressing" && $0.reason == "ProgressDeadlineExceeded" }) {
             plan.progress.deployment = .failed(
                 .notReady, "no progress for \(settings.progressDeadline) s: \(hindrance(of: current)?.1 ?? stuck.message ?? "")")
@@ -117,6 +122,15 @@ extension Planner {
     private static var patienceWithNode: Double { 45 }
     /// Seconds after which a page that cannot be told from a missing route is taken for the application's own.
     private static var patienceWithRouting: Double { 10 }
+
+    /// Seconds in which Kubernetes gives up pods of an earlier revision that were refused.
+    private static var patienceWithEarlierPods: Double { 4 }
+
+    /// Whether a refusal may still be that of the pods before this rollout: Kubernetes shows it until it has given them up.
+    private func isOfEarlierPods(_ failure: ObjectCondition) -> Bool {
+        guard let rollout = told?.rollout, rollout.finishedAt == nil, let since = failure.lastTransitionTime else { return false }
+        return since.date < rollout.startedAt.date && secondsSinceRollout < Self.patienceWithEarlierPods
+    }
 
     /// Seconds since this generation's rollout began, as the status remembers.
     private var secondsSinceRollout: Double {

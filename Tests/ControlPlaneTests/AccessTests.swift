@@ -3,7 +3,7 @@ import KubernetesClient
 import KubernetesModel
 import Testing
 
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct AccessTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct AccessTests {
     /// A token that the API server itself accepts, of the namespace's default ServiceAccount.
     private func serviceAccountToken(_ client: KubernetesClient, _ namespace: String) async throws -> String {
         try await ControlPlane.wait(client, ServiceAccount.self, "default", namespace: namespace) { $0 != nil }

@@ -3,7 +3,7 @@ import KubernetesClient
 import KubernetesModel
 import Testing
 
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct ConnectionTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct ConnectionTests {
     private func complaint(_ change: (inout ClusterConfiguration) throws -> Void) async throws -> KubernetesError {
         var configuration = try ControlPlane.configuration()
         try change(&configuration)

@@ -8,7 +8,7 @@ import Testing
 @testable import SeawayOperator
 
 /// The namespace of a temporary Environment goes only when Seaway made it and nobody would miss anything in it.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct EmptyNamespaceTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct EmptyNamespaceTests {
     private static let environment = Environment(
         metadata: ObjectMeta(name: "shop", uid: "0f5c"), spec: EnvironmentSpec(revision: String(repeating: "a", count: 64)))
 

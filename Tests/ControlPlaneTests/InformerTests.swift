@@ -7,7 +7,7 @@ import SeawayAPI
 import Synchronization
 import Testing
 
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(4))) struct InformerTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct InformerTests {
     /// What a worker saw last of each key; a test waits until it is what it should be.
     private final class Effects: Sendable {
         private let latest = Mutex<[ObjectKey: String]>([:])

@@ -8,7 +8,7 @@ import Testing
 /// The same kubeconfigs, good and bad, read by kubectl and by us: both get in or both don't, as the same user in the same namespace.
 ///
 /// Who was seen is what the API server itself says when it refuses that user.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(4))) struct KubectlComparisonTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct KubectlComparisonTests {
     private struct Case {
         var name: String
         /// File → content; `config` alone unless `variable` names others.

@@ -5,7 +5,7 @@ import KubernetesRuntime
 import Synchronization
 import Testing
 
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct LeaderElectionTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct LeaderElectionTests {
     // A busy machine may keep a process from its work for seconds, and a lease that is lost by that is none of these tests.
     private let timing = LeaderElectionTiming(leaseDuration: .seconds(12), renewDeadline: .seconds(10), retryPeriod: .milliseconds(200))
 

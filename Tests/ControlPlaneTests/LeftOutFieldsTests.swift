@@ -7,7 +7,7 @@ import Testing
 /// What a manifest no longer says is gone from the Environment after the next sync.
 ///
 /// Kubernetes 1.20 turns an optional object that an apply leaves out into a `null`, and validates that; so the schema lets all of them be.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct LeftOutFieldsTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct LeftOutFieldsTests {
     private static let fields = [
         (
             "network: {service: {enabled: true, annotations: {a: b}}, ingress: {enabled: true, annotations: {a: b}}}",

@@ -12,7 +12,7 @@ import Testing
 @testable import SeawayPlan
 
 /// A probe or hook that a manifest no longer has is gone from the Deployment, also the hook that the operator itself adds.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct LeftOutHandlersTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct LeftOutHandlersTests {
     private func deployment(_ fields: String, _ namespace: String) throws -> JSONValue {
         let text = "name: shop\nenvironments:\n  - {name: dev, \(fields)}\n"
         var spec = try Manifest.parse(yaml: text).expanding { _ in nil }.environment().spec

@@ -5,7 +5,7 @@ import KubernetesModel
 import SeawayAPI
 import Testing
 
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct ObjectTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct ObjectTests {
     @Test func createGetListPatchDelete() async throws {
         try await ControlPlane.withNamespace { client, namespace in
             let created = try await client.create(.configMap("a", namespace, ["x": "1"]))

@@ -15,7 +15,7 @@ import Testing
 @testable import SeawayPlan
 
 /// The operator's parts at work as its ServiceAccount on a real API server: what it asks for is exactly what config/rbac gives it.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(3))) struct OperatorRightsTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct OperatorRightsTests {
     private static let system = Names.systemNamespace
 
     /// Rights that no request names: the API server asks for this one when an owner reference blocks the owner's deletion.

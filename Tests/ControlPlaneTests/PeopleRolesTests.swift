@@ -6,7 +6,7 @@ import SeawayAPI
 import Testing
 
 /// What people may do who have nothing but `edit` or `view` in one namespace: everything that `seactl` does there, and nothing elsewhere.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct PeopleRolesTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct PeopleRolesTests {
     /// Installs the roles as `seactl install` does, and waits until the cluster has added them to its own.
     private func installRoles(_ client: KubernetesClient) async throws {
         let objects = try InstallManifests.objects()

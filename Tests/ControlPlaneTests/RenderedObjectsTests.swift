@@ -8,7 +8,7 @@ import Testing
 
 /// What the operator would apply, from the manifest's text to the API server's own validation: each request is made as the operator
 /// makes it, but for `dryRun`. The API server drops nothing silently: what it answers has every field that was sent.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct RenderedObjectsTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct RenderedObjectsTests {
     private static let settings = OperatorSettings(
         registry: "registry.example:5000", registryPull: "localhost:31555", registryInsecure: true, builderImage: "builder:1",
         seawayImage: "seaway:1", endpoint: "https://seaway.seaway-system.svc:8443", certificateAuthority: "PEM", ingressClass: "traefik",

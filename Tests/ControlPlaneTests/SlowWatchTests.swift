@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Somebody who watches and does not keep up with what happens.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(4))) struct SlowWatchTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct SlowWatchTests {
     private static let changes = 1000
     private static let text = String(repeating: "x", count: 60_000)
     /// What the kernel keeps for two connections on the way, and the client for one, with room; the changes are three times that.

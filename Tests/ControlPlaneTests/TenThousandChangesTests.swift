@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// The way to the server breaks at random while 10,000 changes happen: each is seen, and none twice.
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(5))) struct TenThousandChangesTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct TenThousandChangesTests {
     /// What an informer reported, one line for each change.
     private final class Seen: Sendable {
         private let state = Mutex<[String: Int]>([:])

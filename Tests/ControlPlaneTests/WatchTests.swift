@@ -5,7 +5,7 @@ import KubernetesModel
 import SeawayAPI
 import Testing
 
-@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(2))) struct WatchTests {
+@Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct WatchTests {
     private func name(_ event: WatchEvent<ConfigMap>) -> String? {
         switch event {
         case .added(let map): "added \(map.name) \(map.data?["x"] ?? "")"

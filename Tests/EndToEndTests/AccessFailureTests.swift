@@ -5,7 +5,7 @@ import SeawayAPI
 import Testing
 
 /// What a developer sees where the cluster says no before anything begins.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct AccessFailureTests {
     @Test func withoutAPermissionTheVerbAndTheRoleAreNamed() async throws {
         try await Application.taken { application, cluster in

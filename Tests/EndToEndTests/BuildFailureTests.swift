@@ -5,7 +5,7 @@ import SeawayAPI
 import Testing
 
 /// What a developer sees on the day the build breaks.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct BuildFailureTests {
     @Test func aBrokenDockerfileIsExplainedAndTheOldPageStays() async throws {
         try await Application.taken { application, cluster in

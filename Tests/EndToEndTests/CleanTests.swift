@@ -8,7 +8,7 @@ import SeawayAPI
 import Testing
 
 /// `seactl env clean` leaves nothing behind.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct CleanTests {
     @Test func cleanLeavesNoObjectSourceOrImage() async throws {
         try await TestCluster.with { cluster in

@@ -5,7 +5,7 @@ import SeawayAPI
 import Testing
 
 /// What a developer sees when the image is there and does not run.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct DeployFailureTests {
     @Test func aCrashingApplicationTellsItsLastLinesAndTheOldPageStays() async throws {
         try await Application.taken { application, cluster in

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// A real public source tree, of some thousand files, arrives as it is.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(15)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct LargeTreeTests {
     /// Every path with its kind, its executable bit, and what is in it, made by the system's own tools on both sides.
     private static let inventory =

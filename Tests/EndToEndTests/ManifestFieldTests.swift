@@ -7,7 +7,7 @@ import SeawayAPI
 import Testing
 
 /// What stands in a manifest is what runs: read from the page that the application serves and from the objects of the cluster.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct ManifestFieldTests {
     /// What the application finds out about itself.
     private struct Report: Decodable, Equatable {

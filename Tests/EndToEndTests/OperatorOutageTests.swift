@@ -6,7 +6,7 @@ import Testing
 
 /// What a developer sees when a part that all share is away. Each case is made by starting the operator otherwise, and takes it from
 /// everybody else: `scripts/test` runs this suite alone.
-@Suite(.enabled(if: !TestCluster.isSkipped), .serialized, .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .serialized, .timeLimit(.minutes(40)))
 struct OperatorOutageTests {
     @Test func anObjectStoreThatIsAwayIsTold() async throws {
         try await TestCluster.with { cluster in

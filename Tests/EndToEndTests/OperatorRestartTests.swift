@@ -9,7 +9,7 @@ import Testing
 #endif
 
 /// The operator may die at any time. Its own suite, since the others share the operator: see `scripts/test`.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct OperatorRestartTests {
     @Test func aBuildIsFinishedByTheNextOperatorAndNothingIsDoneTwice() async throws {
         try await TestCluster.with { cluster in

@@ -5,7 +5,7 @@ import SeawayAPI
 import Testing
 
 /// A sync never interrupts those who use the application.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)), .serialized)
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)), .serialized)
 struct RollingUpdateTests {
     /// The application ends at the very moment it is asked to, as most do.
     @Test func `50 requests a second during 5 syncs lose none, through the Ingress and through the Service`() async throws {

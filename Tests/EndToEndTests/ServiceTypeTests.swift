@@ -5,7 +5,7 @@ import SeawayAPI
 import Testing
 
 /// Service and Ingress become what the manifest says, from whatever they were, and go when they are disabled. Nothing is built for it.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct ServiceTypeTests {
     private func service(_ application: Application) async throws -> JSONValue? {
         do {

@@ -7,7 +7,7 @@ import Source
 import Testing
 
 /// The main job: one command, and the change is served.
-@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(10)))
+@Suite(.enabled(if: !TestCluster.isSkipped), .timeLimit(.minutes(40)))
 struct SyncTests {
     @Test func aSyncIsServedAndAChangeSendsTheChangedFileAlone() async throws {
         try await TestCluster.with { cluster in

@@ -4,7 +4,7 @@ import Testing
 @testable import KubernetesClient
 
 /// Plugins are small shell scripts here; `run` is what a client calls.
-@Suite(.timeLimit(.minutes(1))) struct ExecPluginTests {
+@Suite(.timeLimit(.minutes(10))) struct ExecPluginTests {
     private let cluster = ClusterConfiguration(server: "https://one.test", certificateAuthority: Data("authority".utf8), tlsServerName: "kubernetes")
 
     private func plugin(_ path: String, clusterInfo: Bool = false, hint: String? = nil) -> ExecPlugin {

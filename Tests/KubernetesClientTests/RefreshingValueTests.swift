@@ -4,7 +4,7 @@ import Testing
 
 @testable import KubernetesClient
 
-@Suite(.timeLimit(.minutes(1))) struct RefreshingValueTests {
+@Suite(.timeLimit(.minutes(10))) struct RefreshingValueTests {
     private struct Failed: Error {}
 
     /// A load that waits until the test lets it end.

@@ -3,7 +3,7 @@ import Testing
 
 @testable import KubernetesRuntime
 
-@Suite(.timeLimit(.minutes(1))) struct StoreTests {
+@Suite(.timeLimit(.minutes(10))) struct StoreTests {
     private func map(_ name: String, _ version: String, namespace: String = "n", label: String? = nil, uid: String? = nil) -> ConfigMap {
         ConfigMap(
             metadata: ObjectMeta(name: name, namespace: namespace, uid: uid, resourceVersion: version, labels: label.map { ["env": $0] }))

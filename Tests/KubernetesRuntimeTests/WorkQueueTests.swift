@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// The queue with real tasks; nothing here waits for time to pass but the queue itself.
-@Suite(.timeLimit(.minutes(1))) struct WorkQueueTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkQueueTests {
     @Test func aWaitingWorkerIsWoken() async {
         let queue = WorkQueue<String>()
         async let key = queue.next()

@@ -45,7 +45,7 @@ struct S3ObjectStoreTests {
     }
 
     /// More keys than a page holds.
-    @Test(.timeLimit(.minutes(5))) func listingsGoOverManyPages() async throws {
+    @Test(.timeLimit(.minutes(10))) func listingsGoOverManyPages() async throws {
         try await withStore(try configuration()) { store in
             let keys = (0..<1100).map { "many/\(10_000 + $0)" }
             try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -134,6 +134,27 @@ struct PlanDeployTests {
         #expect(plan(state, settings).progress.deployment == .failed(.refused, "the cluster refuses the pods: exceeded quota: pods"))
     }
 
+    /// Kubernetes tells of the earlier pods' refusal until it has given them up.
+    @Test func aRefusalOfEarlierPodsIsNotThisRollouts() throws {
+        var state = try deployed(environment(), available: 0, pods: [])
+        state.environment.status = settle(plan(state, settings), [], of: state.environment, now: now).status
+        state.deployment?.status?.updatedReplicas = 0
+        var refusal = ObjectCondition(type: "ReplicaFailure", status: "True", message: "exceeded quota: pods")
+        func deployment() -> Step? {
+            state.deployment?.status?.conditions = [refusal]
+            return plan(state, settings).progress.deployment
+        }
+        let refused = Step.failed(.refused, "the cluster refuses the pods: exceeded quota: pods")
+        refusal.lastTransitionTime = Timestamp(now.date.addingTimeInterval(-60))
+        #expect(deployment() == .working(.rollingOut, "0 of 1 pods ready"))
+        #expect(plan(state, settings).requeueAfter == 4)
+        refusal.lastTransitionTime = now
+        #expect(deployment() == refused)
+        refusal.lastTransitionTime = Timestamp(now.date.addingTimeInterval(-60))
+        state.now = Timestamp(now.date.addingTimeInterval(5))
+        #expect(deployment() == refused)
+    }
+
     @Test func disabledNetworkIsRemoved() throws {
         var state = try deployed(environment(), available: 1)
         state.service?.metadata.uid = "s"

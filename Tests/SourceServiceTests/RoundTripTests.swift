@@ -47,7 +47,7 @@ import Testing
         try await SourceScanner.scan(root: root, selection: try Selection(), cacheFile: cacheFile)
     }
 
-    @Test(.timeLimit(.minutes(2))) func whatArrivesIsWhatWasSent() async throws {
+    @Test(.timeLimit(.minutes(10))) func whatArrivesIsWhatWasSent() async throws {
         try await withService { service in
             let (source, target) = ("\(service.directory)/source", "\(service.directory)/target")
             try makeSources(source)
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2))) func aChangedLineSendsOneChunk() async throws {
+    @Test(.timeLimit(.minutes(10))) func aChangedLineSendsOneChunk() async throws {
         try await withService { service in
             let (source, cache) = ("\(service.directory)/source", "\(service.directory)/cache")
             try makeSources(source)
@@ -141,7 +141,7 @@ import Testing
     }
 
     /// A line that breaks again and again, before requests arrive or after, so that their answers are lost.
-    @Test(.timeLimit(.minutes(2)), arguments: [1, 2, 3] as [UInt64]) func anUploadSurvivesALineThatBreaks(_ seed: UInt64) async throws {
+    @Test(.timeLimit(.minutes(10)), arguments: [1, 2, 3] as [UInt64]) func anUploadSurvivesALineThatBreaks(_ seed: UInt64) async throws {
         struct Broken: Error {}
         try await withService { service in
             let source = "\(service.directory)/source"

@@ -200,7 +200,7 @@ import Testing
         #expect(steps > 5)
     }
 
-    @Test(.timeLimit(.minutes(1))) func uploadsAndCollectionsAtOnce() async throws {
+    @Test(.timeLimit(.minutes(10))) func uploadsAndCollectionsAtOnce() async throws {
         try await withStore("directory", lease: .seconds(600)) { objects, store in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
@@ -232,7 +232,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func theCollectorFollowsCommits() async throws {
+    @Test(.timeLimit(.minutes(10))) func theCollectorFollowsCommits() async throws {
         try await withStore("directory", lease: .seconds(600)) { objects, store in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { await SourceCollector(store: store, inUse: { _ in [] }, logger: Logger(label: "test")).run() }

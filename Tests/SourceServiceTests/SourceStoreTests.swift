@@ -117,7 +117,7 @@ import Testing
 
     // MARK: Keeping tasks apart
 
-    @Test(.timeLimit(.minutes(1))) func removingWaitsForWriters() async throws {
+    @Test(.timeLimit(.minutes(10))) func removingWaitsForWriters() async throws {
         let gate = RemovalGate()
         let app = app
         let order = Shared<[String]>([])
@@ -151,7 +151,7 @@ import Testing
         try await gate.write(app) {}
     }
 
-    @Test(.timeLimit(.minutes(1))) func permitsBoundWhatRunsAtOnce() async throws {
+    @Test(.timeLimit(.minutes(10))) func permitsBoundWhatRunsAtOnce() async throws {
         let permits = Permits(3)
         let running = Shared((now: 0, most: 0))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -169,7 +169,7 @@ import Testing
         #expect((1...3).contains(running.withLock { $0.most }))
     }
 
-    @Test(.timeLimit(.minutes(1))) func waitingForAPermitCanBeCancelled() async throws {
+    @Test(.timeLimit(.minutes(10))) func waitingForAPermitCanBeCancelled() async throws {
         let permits = Permits(1)
         try await permits.withPermit {
             await withTaskGroup(of: Bool.self) { tasks in
