@@ -8,7 +8,8 @@ import Testing
 /// An API server that is killed and comes back under a watch.
 @Suite(
     .enabled(if: ControlPlane.isWanted), .enabled(if: APIServerProcess.isPossible, "the API server runs elsewhere and cannot be killed"),
-    .timeLimit(.minutes(10))) struct APIServerRestartTests {
+    .timeLimit(.minutes(10))) struct APIServerRestartTests
+{
     /// Effects of an informer: what it said last of each object, and what it said twice.
     private final class Effects: Sendable {
         private struct State {
