@@ -50,7 +50,10 @@ extension Planner {
                 return true
             }
         }
-        if let failure = job.failure, failure.reason == "DeadlineExceeded" {
+        let overdue = secondsUntilOverdue(job).map { $0 <= 0 } ?? false
+        if job.failure?.reason == "DeadlineExceeded" || overdue {
+            // Kubernetes before 1.22 may forget the deadline of a Job that has the name of an earlier one.
+            if overdue, plan.questions.isEmpty { plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? "")) }
             if let known = toldFailure(.imageBuilt), known.reason == .unschedulable {
                 plan.progress.image = .failed(known.reason, known.message)
                 return false
@@ -91,8 +94,17 @@ extension Planner {
         } else if plan.questions.isEmpty {
             plan.progress.image = .working(.building, buildProgress(of: pod))
         }
+        if case .working = plan.progress.image, let left = secondsUntilOverdue(job) { plan.requeueAfter = min(plan.requeueAfter ?? left, left) }
         return false
     }
+
+    /// Seconds until Kubernetes should long have ended this Job for its deadline; `nil` for one that has ended.
+    private func secondsUntilOverdue(_ job: Job) -> Double? {
+        guard !job.isFinished, let started = job.status?.startTime else { return nil }
+        return Double(render.buildDeadline) + Self.patienceWithDeadline - observed.now.date.timeIntervalSince(started.date)
+    }
+
+    private static var patienceWithDeadline: Double { 5 }
 
     /// Says that the Job is about to try again, when its last pod failed and it may.
     private func nextAttempt(after pods: [Pod]) -> String? {

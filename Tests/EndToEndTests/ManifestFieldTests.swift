@@ -209,7 +209,9 @@ struct ManifestFieldTests {
             let namespace = try await client.getIfPresent(Namespace.self, application.namespace)
             return namespace == nil || namespace?.metadata.deletionTimestamp != nil ? true : nil
         }
-        #expect(try await client.getIfPresent(Environment.self, application.name, namespace: application.namespace) == nil)
+        _ = try await application.cluster.eventually("the Environment to go") {
+            try await client.getIfPresent(Environment.self, application.name, namespace: application.namespace) == nil ? true : nil
+        }
     }
 
     @Test func `a manifest as it was published runs`() async throws {

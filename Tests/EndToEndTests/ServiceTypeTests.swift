@@ -92,7 +92,9 @@ struct ServiceTypeTests {
                 #expect(deployment.status?.availableReplicas == 1)
 
                 #expect(try await sync(application, "{service: {\(ports)}, ingress: {enabled: true}}") == url)
-                #expect(try await fetch(url).body == "hello one\n")
+                _ = try await cluster.eventually("the page to be served again") {
+                    try await fetch(url).body == "hello one\n" ? true : nil
+                }
                 #expect(try await ingress(application) != nil)
                 #expect(try await cluster.buildJob(application) == job)
             }

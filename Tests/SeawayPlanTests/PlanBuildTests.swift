@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesModel
 import SeawayAPI
 import Testing
@@ -133,6 +134,20 @@ struct PlanBuildTests {
         var state = observed(environment).answering(sourceAnswer(environment))
         state.job = job(environment, status: .init(conditions: [.init(type: "Failed", status: "True", reason: "DeadlineExceeded")]))
         #expect(plan(state, settings).progress.image == .failed(.buildDeadlineExceeded, "the build took longer than 1800 s"))
+    }
+
+    /// Kubernetes 1.20 forgets the deadline of a Job now and then, when it has the name of an earlier one.
+    @Test func aDeadlineThatKubernetesForgotIsKept() {
+        let environment = environment()
+        var state = observed(environment).answering(sourceAnswer(environment))
+        state.job = job(environment, status: .init(startTime: now))
+        state.now = Timestamp(now.date.addingTimeInterval(1800))
+        #expect(plan(state, settings).progress.image == .working(.building, "waiting for the build pod"))
+        #expect(plan(state, settings).actions.isEmpty)
+        state.now = Timestamp(now.date.addingTimeInterval(1805))
+        let overdue = plan(state, settings)
+        #expect(overdue.progress.image == .failed(.buildDeadlineExceeded, "the build took longer than 1800 s"))
+        #expect(overdue.actions.contains { if case .delete(.jobs, _, _) = $0 { true } else { false } })
     }
 
     @Test func aPushIsBelievedOnceTheRegistryHasTheImage() throws {
