@@ -142,8 +142,10 @@ struct PlanBuildTests {
         var state = observed(environment).answering(sourceAnswer(environment))
         state.job = job(environment, status: .init(startTime: now))
         state.now = Timestamp(now.date.addingTimeInterval(1800))
-        #expect(plan(state, settings).progress.image == .working(.building, "waiting for the build pod"))
+        state.buildPods = [pod("build", app: ContainerStatus(name: Names.buildContainer, state: .init(running: .init(startedAt: now))))]
+        #expect(plan(state, settings).progress.image == .working(.building, "building the image"))
         #expect(plan(state, settings).actions.isEmpty)
+        state.buildPods = []
         state.now = Timestamp(now.date.addingTimeInterval(1805))
         let overdue = plan(state, settings)
         #expect(overdue.progress.image == .failed(.buildDeadlineExceeded, "the build took longer than 1800 s"))
