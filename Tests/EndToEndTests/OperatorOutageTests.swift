@@ -126,12 +126,16 @@ extension TestCluster {
         let patch: JSONValue = ["spec": ["replicas": .int(replicas), "template": ["spec": ["containers": [container]]]]]
         let set = try await client.mergePatch(.deployments, patch, name: Self.deployment.name, namespace: Self.deployment.namespace)
         let generation = set["metadata"]?["generation"]?.intValue ?? 0
-        _ = try await eventually("the operator with \(replicas) pods", within: .seconds(90)) {
+        _ = try await eventually("the operator with \(replicas) pods", within: .seconds(90)) { () -> Bool? in
             let now = try await client.get(Deployment.self, Self.deployment.name, namespace: Self.deployment.namespace ?? "")
             let pods = try await client.list(
                 Pod.self, namespace: Self.deployment.namespace, labelSelector: "app.kubernetes.io/name=seaway,app.kubernetes.io/part-of=seaway")
             let isDone = (now.status?.observedGeneration ?? 0) >= generation && (now.status?.availableReplicas ?? 0) == replicas
-            return isDone && pods.items.count == replicas ? true : nil
+            guard isDone, pods.items.count == replicas else { return nil }
+            // The Service hears of a pod after the Deployment does.
+            let endpoints = try await client.getIfPresent(Endpoints.self, Self.deployment.name, namespace: Names.systemNamespace)
+            let reached = (endpoints?.subsets ?? []).flatMap { $0.addresses ?? [] }.map(\.ip)
+            return Set(reached) == Set(pods.items.compactMap { $0.status?.podIP }) ? true : nil
         }
     }
 
