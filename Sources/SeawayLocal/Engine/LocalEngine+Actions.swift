@@ -81,7 +81,7 @@ extension LocalEngine {
         let names = pods.map(\.name)
         // Asked to stop first, all at once: `pod rm` waits for one container after the other.
         _ = try await podman.run(["pod", "stop", "--ignore", "-t", "\(settings.terminationGracePeriod)"] + names)
-        try await podman.must(["pod", "rm", "--ignore", "-f"] + names)
+        try await podman.mustEventually(["pod", "rm", "--ignore", "-f"] + names)
     }
 
     func removeImages(of record: LocalRecord) async throws {

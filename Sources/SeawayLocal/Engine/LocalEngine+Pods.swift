@@ -189,7 +189,7 @@ extension LocalEngine {
                 return .refused(.refused, error.message)
             }
             let network = "\(network(record.environment.namespace ?? "default")):alias=\(record.environment.name)"
-            _ = try await podman.run(["pod", "rm", "--ignore", "-f", name])
+            try await podman.mustEventually(["pod", "rm", "--ignore", "-f", name])
             let result = try await play(pod, network: network)
             if result.isSuccess {
                 record.ports = ports
@@ -199,7 +199,7 @@ extension LocalEngine {
                         createdAt: timestamp, infra: Self.infra(in: result.output)))
                 return .done
             }
-            _ = try await podman.run(["pod", "rm", "--ignore", "-f", name])
+            try await podman.mustEventually(["pod", "rm", "--ignore", "-f", name])
             guard result.complaint.contains("address already in use") else {
                 return .refused(.refused, "the container cannot be created: \(result.reason)")
             }

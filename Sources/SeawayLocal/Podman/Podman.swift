@@ -33,7 +33,13 @@ public struct Podman: Sendable {
         /// Its last word about the failure, without the word "Error:" and without the log lines before it.
         public var reason: String {
             let lines = complaint.split(whereSeparator: \.isNewline).map(String.init)
-            var line = lines.last { $0.hasPrefix("Error: ") } ?? lines.last ?? "exit code \(exitCode)"
+            let start = lines.lastIndex { $0.hasPrefix("Error: ") } ?? lines.indices.last
+            var line = start.map { lines[$0] } ?? "exit code \(exitCode)"
+            // `1 error occurred:` is a headline; what it announces follows on lines of its own.
+            if line.hasSuffix(":"), let start {
+                let causes = lines[(start + 1)...].map { $0.trimmingCharacters(in: .whitespaces).drop(prefix: "* ") }.filter { !$0.isEmpty }
+                if !causes.isEmpty { line += " " + causes.joined(separator: "; ") }
+            }
             // `kube play` counts at the end what it told before.
             if line.hasPrefix("Error: failed to start"), let cause = lines.first(where: { $0.hasPrefix("starting container ") }) { line = cause }
             return String(line.drop(prefix: "Error: ").prefix(600))
@@ -62,6 +68,23 @@ public struct Podman: Sendable {
         }
         return result.output
     }
+
+    /// Runs Podman again while it fails, for some seconds. Only for what may be done any number of times, such as a removal, which fails
+    /// while the container that it is about is being started again.
+    /// - Parameter pauses: before each further attempt.
+    /// - Throws: as ``must(_:input:)``, of the last attempt.
+    @discardableResult
+    func mustEventually(_ arguments: [String], pauses: [Duration] = Podman.pauses) async throws -> String {
+        for pause in pauses {
+            let result = try await run(arguments)
+            if result.isSuccess { return result.output }
+            try await Task.sleep(for: pause)
+        }
+        return try await must(arguments)
+    }
+
+    /// Six seconds in all: longer than Podman takes to start or stop a container on a busy machine.
+    static let pauses: [Duration] = [.milliseconds(100), .milliseconds(300), .milliseconds(600), .seconds(2), .seconds(3)]
 
     /// Runs Podman, writes its input while it runs and hands over each line of what it says, on both of its streams.
     /// - Returns: its exit code.
