@@ -59,6 +59,8 @@ import Testing
                 "apiVersion": "v1", "kind": "Service", "metadata": ["name": "empty", "namespace": .string(namespace)],
                 "spec": ["selector": ["app": "none"], "ports": [["name": "api", "port": 8443]]],
             ])
+            // Until its controller, which may just have started, has made them, the answer is that there are none at all.
+            try await ControlPlane.wait(client, Endpoints.self, "empty", namespace: namespace) { $0 != nil }
             let empty = await #expect(throws: KubernetesError.self) { try await client.proxy(request("https:empty:api")) }
             #expect(empty?.status?.isServiceUnavailable == true)
             #expect(empty?.message.contains("no endpoints available") == true)
