@@ -5,7 +5,7 @@ public enum Builder: String, Sendable, CaseIterable {
 
 /// The pinned images of the builders. Defaults are upstream's own release tags; an operator's options replace them.
 public struct BuilderImages: Sendable, Equatable {
-    /// An image with a shell and buildah.
+    /// An image with a shell, flock and buildah.
     public var buildah: String
     /// The rootless flavour: its buildkitd runs as uid 1000.
     public var buildkit = "moby/buildkit:v0.32.2-rootless"

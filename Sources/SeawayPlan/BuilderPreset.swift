@@ -95,6 +95,12 @@ struct BuilderPreset {
           printf '[[registry]]\\nlocation = "%s"\\ninsecure = true\\n' "$SEAWAY_REGISTRY" > /etc/containers/registries.conf.d/seaway.conf
         fi
         \(wait)
+        # The pod of a build that was ended lives on for seconds, and what two builds write to one storage does not fit together.
+        exec 9> /var/lib/containers/seaway-lock
+        if ! flock --nonblock 9; then
+          echo "waiting for the end of an earlier build"
+          flock 9
+        fi
         # A build that was killed may leave half a layer. The first command that writes drops it, and fails if it is the build.
         unfinished=/var/lib/containers/seaway-unfinished
         if [ -e $unfinished ]; then

@@ -238,7 +238,11 @@ struct ManifestFieldTests {
                 try #require(synced.ended.exitCode == 0, "\(synced.ended)")
                 let service = try await cluster.client.get(Service.self, application.name, namespace: application.namespace)
                 let address = try #require(service.spec?.clusterIP)
-                let page = try await fetch("http://\(address):8080/")
+                // Without a URL to ask, nodes may hear of a new Service a moment after the sync has ended.
+                let page = try await cluster.eventually("the Service to be routed") {
+                    let answer = try await fetch("http://\(address):8080/")
+                    return answer.status == 0 ? nil : answer
+                }
                 #expect(page == (200, "Dockerfile\npage.txt\nserver.py\n"), "\(page)")
                 #expect(try await cluster.client.list(Ingress.self, namespace: application.namespace).items.isEmpty)
             }
