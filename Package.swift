@@ -154,12 +154,12 @@ let package = Package(
             ], swiftSettings: settings),
         .target(
             name: "InstallManifests",
-            dependencies: ["KubernetesModel", "SeawayAPI"], path: "config",
+            dependencies: ["KubernetesModel", "ObjectStore", "SeawayAPI"], path: "config",
             exclude: [
                 "crd/kustomization.yaml", "default", "operator/kustomization.yaml", "rbac/kustomization.yaml", "registry/kustomization.yaml",
                 "store/kustomization.yaml",
             ],
-            sources: ["InstallManifests.swift", "InstallOptions.swift"],
+            sources: ["InstallManifests.swift", "InstallOptions.swift", "InstallS3.swift"],
             resources: [
                 .embedInCode("crd/environments.yaml"), .embedInCode("operator/namespace.yaml"), .embedInCode("operator/operator.yaml"),
                 .embedInCode("rbac/cluster-role.yaml"), .embedInCode("rbac/people.yaml"), .embedInCode("rbac/role.yaml"),
@@ -260,8 +260,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "SeawayAPI", "Source",
+                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "SeawayAPI", "Source", "SourceTransfer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

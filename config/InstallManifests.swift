@@ -41,35 +41,14 @@ public enum InstallManifests {
         for file in files {
             if file.path == "registry/registry.yaml", !options.installsRegistry { continue }
             if file.path == "store/store.yaml", options.storesInS3 {
-                objects += secret(options)
+                if let credentials = options.s3Credentials { objects.append(InstallS3.secret(credentials)) }
                 continue
             }
             objects += try file.objects()
         }
-        if options.ephemeral { objects.removeAll { $0["kind"] == "PersistentVolumeClaim" } }
+        // All volumes are for what an S3 keeps instead.
+        if options.ephemeral || options.storesInS3 { objects.removeAll { $0["kind"] == "PersistentVolumeClaim" } }
         return objects.map { adapted($0, to: options) }
-    }
-
-    /// Name of the Secret with the object store's credentials.
-    public static let s3Secret = "seaway-s3"
-    static let accessKey = "SEAWAY_S3_ACCESS_KEY"
-    static let secretKey = "SEAWAY_S3_SECRET_KEY"
-
-    private static func secret(_ options: InstallOptions) -> [JSONValue] {
-        guard let credentials = options.s3Credentials else { return [] }
-        return [
-            [
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": [
-                    "name": .string(s3Secret),
-                    "namespace": .string(Names.systemNamespace),
-                    "labels": ["app.kubernetes.io/name": "seaway", "app.kubernetes.io/part-of": "seaway"],
-                ],
-                "type": "Opaque",
-                "stringData": [accessKey: .string(credentials.accessKey), secretKey: .string(credentials.secretKey)],
-            ]
-        ]
     }
 
     private static func adapted(_ object: JSONValue, to options: InstallOptions) -> JSONValue {
@@ -80,7 +59,11 @@ public enum InstallManifests {
         case ("Deployment", "registry"):
             object.editPod { pod in
                 pod.editContainer { $0["image"] = .string(options.registryImage) }
-                if options.ephemeral { pod.makeVolumesEphemeral() }
+                if let store = InstallS3(options.store) {
+                    store.editRegistry(&pod)
+                } else if options.ephemeral {
+                    pod.makeVolumesEphemeral()
+                }
             }
         case ("Deployment", "seaway"):
             object.editPod { editOperator(&$0, options) }
@@ -94,10 +77,7 @@ public enum InstallManifests {
             container["image"] = .string(options.image)
             container["args"] = .array(options.operatorArguments.map(JSONValue.string))
             if options.storesInS3 {
-                container["env"] = .array(
-                    [accessKey, secretKey].map { key in
-                        ["name": .string(key), "valueFrom": ["secretKeyRef": ["name": .string(s3Secret), "key": .string(key)]]]
-                    })
+                container["env"] = .array(InstallS3.operatorVariables)
                 container["volumeMounts"] = container["volumeMounts"]?.removing("store")
             } else {
                 container["volumeMounts"] = container["volumeMounts"]?.editingAll { mount in
@@ -122,7 +102,7 @@ extension JSONValue {
     }
 
     /// Changes a pod's containers, of which there is one.
-    fileprivate mutating func editContainer(_ edit: (inout JSONValue) -> Void) {
+    mutating func editContainer(_ edit: (inout JSONValue) -> Void) {
         self["containers"] = self["containers"]?.editingAll(edit)
     }
 
@@ -144,7 +124,7 @@ extension JSONValue {
     }
 
     /// The list without the element of this name.
-    fileprivate func removing(_ name: String) -> JSONValue {
+    func removing(_ name: String) -> JSONValue {
         .array((arrayValue ?? []).filter { $0["name"]?.stringValue != name })
     }
 }

@@ -1,3 +1,5 @@
+import ObjectStore
+
 /// How Seaway is installed. The defaults need nothing beside the cluster: a registry and a store of its own.
 public struct InstallOptions: Sendable, Equatable {
     /// Seaway's own image: of the operator, and of the init container of build pods.
@@ -12,7 +14,8 @@ public struct InstallOptions: Sendable, Equatable {
     public var insecureRegistry = false
     /// Image of the registry that is installed.
     public var registryImage = "registry:2"
-    /// `s3://BUCKET/PREFIX?endpoint=URL&region=REGION` or `file:///DIRECTORY`, a directory on a volume of the operator's.
+    /// `s3://BUCKET/PREFIX?endpoint=URL&region=REGION`, where the installed registry keeps its images, too; or `file:///DIRECTORY`,
+    /// a directory on a volume of the operator's.
     public var store = "file:///var/lib/seaway"
     /// Put into the Secret `seaway-s3`; `nil` leaves a Secret of that name as it is.
     public var s3Credentials: S3Credentials?
@@ -35,10 +38,16 @@ public struct InstallOptions: Sendable, Equatable {
     public struct S3Credentials: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
         public var accessKey: String
         public var secretKey: String
+        /// Of temporary credentials.
+        public var sessionToken: String?
+        /// PEM certificates of the authorities that vouch for the store, where the system does not know them.
+        public var certificateAuthority: String?
 
-        public init(accessKey: String, secretKey: String) {
+        public init(accessKey: String, secretKey: String, sessionToken: String? = nil, certificateAuthority: String? = nil) {
             self.accessKey = accessKey
             self.secretKey = secretKey
+            self.sessionToken = sessionToken
+            self.certificateAuthority = certificateAuthority
         }
 
         public var description: String { "S3Credentials(redacted)" }
@@ -66,7 +75,9 @@ extension InstallOptions {
     var storeDirectory: String { String(store.dropFirst("file://".count)) }
 
     func validate() throws(InstallError) {
-        if !storesInS3 {
+        if storesInS3 {
+            do throws(ObjectStoreError) { _ = try ObjectStoreURL(store) } catch { throw InstallError("--store: \(error.message)") }
+        } else {
             guard store.hasPrefix("file:///"), storeDirectory.count > 1 else {
                 throw InstallError("--store: '\(store)' is no store, expected s3://BUCKET/PREFIX?endpoint=URL or file:///DIRECTORY")
             }

@@ -73,7 +73,8 @@ import Testing
         let objects = try InstallManifests.objects(options)
         #expect(!objects.map(name).contains("PersistentVolumeClaim/seaway-store"))
         let secret = try #require(objects.first { name($0) == "Secret/seaway-s3" })
-        #expect(secret["stringData"] == ["SEAWAY_S3_ACCESS_KEY": "AKIA", "SEAWAY_S3_SECRET_KEY": "hunter2"])
+        func encoded(_ text: String) -> JSONValue { .string(Data(text.utf8).base64EncodedString()) }
+        #expect(secret["data"] == ["SEAWAY_S3_ACCESS_KEY": encoded("AKIA"), "SEAWAY_S3_SECRET_KEY": encoded("hunter2")])
         let pod = try pod("seaway", options)
         #expect(
             pod["containers"]?[0]?["env"]?[1] == [
@@ -82,7 +83,8 @@ import Testing
         #expect(pod["volumes"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["tmp"])
         #expect(pod["containers"]?[0]?["volumeMounts"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["tmp"])
         for object in objects where name(object) != "Secret/seaway-s3" {
-            #expect(!String(decoding: object.encoded(), as: UTF8.self).contains("hunter2"))
+            let text = String(decoding: object.encoded(), as: UTF8.self)
+            #expect(!text.contains("hunter2") && !text.contains(Data("hunter2".utf8).base64EncodedString()))
         }
         var dumped = ""
         dump(options, to: &dumped)
@@ -90,6 +92,51 @@ import Testing
 
         options.s3Credentials = nil
         #expect(try !names(options).contains("Secret/seaway-s3"))
+    }
+
+    @Test func `an installed registry keeps its images in the S3, too`() throws {
+        var options = InstallOptions()
+        options.store = "s3://bucket/team/a?endpoint=http://s3.example.com:9000&region=eu-west-1"
+        options.s3Credentials = InstallOptions.S3Credentials(
+            accessKey: "AKIA", secretKey: "hunter2", sessionToken: "for-an-hour", certificateAuthority: "PEM")
+        let objects = try InstallManifests.objects(options)
+        #expect(!objects.contains { $0["kind"] == "PersistentVolumeClaim" })
+        let pod = try pod("registry", options)
+        func variables(_ pod: JSONValue, _ field: (JSONValue) -> String?) -> [String: String] {
+            let entries = (pod["containers"]?[0]?["env"]?.arrayValue ?? []).compactMap { entry in
+                field(entry).map { (entry["name"]?.stringValue ?? "", $0) }
+            }
+            return Dictionary(uniqueKeysWithValues: entries)
+        }
+        #expect(
+            variables(pod) { $0["value"]?.stringValue } == [
+                "REGISTRY_STORAGE": "s3", "REGISTRY_STORAGE_DELETE_ENABLED": "true", "REGISTRY_STORAGE_REDIRECT_DISABLE": "true",
+                "REGISTRY_STORAGE_S3_BUCKET": "bucket", "REGISTRY_STORAGE_S3_ROOTDIRECTORY": "/team/a/registry",
+                "REGISTRY_STORAGE_S3_REGION": "eu-west-1", "REGISTRY_STORAGE_S3_REGIONENDPOINT": "http://s3.example.com:9000",
+                "REGISTRY_STORAGE_S3_SECURE": "false", "REGISTRY_STORAGE_S3_FORCEPATHSTYLE": "true", "SSL_CERT_FILE": "/etc/seaway-s3/ca.pem",
+            ])
+        let keys = variables(pod) { $0["valueFrom"]?["secretKeyRef"]?["key"]?.stringValue }
+        #expect(
+            keys == [
+                "REGISTRY_STORAGE_S3_ACCESSKEY": "SEAWAY_S3_ACCESS_KEY", "REGISTRY_STORAGE_S3_SECRETKEY": "SEAWAY_S3_SECRET_KEY",
+                "REGISTRY_STORAGE_S3_SESSIONTOKEN": "SEAWAY_S3_SESSION_TOKEN",
+            ])
+        #expect(pod["volumes"]?.arrayValue?.map { $0["name"] } == ["config", "s3"])
+        #expect(pod["containers"]?[0]?["volumeMounts"]?.arrayValue?.map { $0["name"] } == ["config", "s3"])
+        let secret = try #require(objects.first { name($0) == "Secret/seaway-s3" })
+        #expect(secret["data"]?["SEAWAY_S3_SESSION_TOKEN"] == .string(Data("for-an-hour".utf8).base64EncodedString()))
+        #expect(secret["data"]?["SEAWAY_S3_CA"] == .string(Data("PEM".utf8).base64EncodedString()))
+        // Both are there when they are there.
+        for entry in try self.pod("seaway", options)["containers"]?[0]?["env"]?.arrayValue ?? [] {
+            let isOptional = ["SEAWAY_S3_SESSION_TOKEN", "SEAWAY_S3_CA"].contains(entry["name"]?.stringValue ?? "")
+            #expect((entry["valueFrom"]?["secretKeyRef"]?["optional"] == true) == isOptional)
+        }
+
+        // Amazon's is found by its region.
+        options.store = "s3://bucket?region=eu-west-1"
+        let amazon = variables(try self.pod("registry", options)) { $0["value"]?.stringValue }
+        #expect(amazon["REGISTRY_STORAGE_S3_REGIONENDPOINT"] == nil && amazon["REGISTRY_STORAGE_S3_SECURE"] == "true")
+        #expect(amazon["REGISTRY_STORAGE_S3_ROOTDIRECTORY"] == "/registry" && amazon["REGISTRY_STORAGE_S3_FORCEPATHSTYLE"] == "false")
     }
 
     @Test func `a cluster without volumes, and one with a class of its own`() throws {
@@ -117,6 +164,7 @@ import Testing
         #expect(
             message { $0.store = "ftp://a" } == "--store: 'ftp://a' is no store, expected s3://BUCKET/PREFIX?endpoint=URL or file:///DIRECTORY")
         #expect(message { $0.store = "file:///" } != nil)
+        #expect(message { $0.store = "s3://bucket?endpiont=http://x" }?.contains("'endpiont' is not understood") == true)
         #expect(message { $0.registryPull = "a" } == "--registry-pull is given without --registry, which it is another address of")
         #expect(
             message { $0.s3Credentials = .init(accessKey: "a", secretKey: "b") } == "S3 credentials are given, but --store is no s3:// URL")

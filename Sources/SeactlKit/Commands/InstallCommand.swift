@@ -7,8 +7,9 @@ struct InstallCommand: SeactlCommand {
         commandName: "install",
         abstract: "Installs Seaway into the cluster, or brings it up to date.",
         discussion: """
-            Without options it brings a registry and keeps sources on a volume. For an S3 store, the credentials are read \
-            from the environment variables SEAWAY_S3_ACCESS_KEY and SEAWAY_S3_SECRET_KEY, and from nowhere else.
+            Without options it brings a registry and keeps sources and images on volumes. For an S3 store, which both then use, the \
+            credentials are read from the environment variables SEAWAY_S3_ACCESS_KEY and SEAWAY_S3_SECRET_KEY, where needed \
+            SEAWAY_S3_SESSION_TOKEN and SEAWAY_S3_CA (certificates as PEM), and from nowhere else.
             """)
 
     @OptionGroup(title: "Installation") var installation: InstallationOptions

@@ -16,7 +16,9 @@ struct InstallationOptions: ParsableArguments {
     var insecureRegistry = false
     @Option(help: "The image of the registry that is installed.")
     var registryImage = InstallOptions().registryImage
-    @Option(help: "Where sources are kept: s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or file:///DIRECTORY on a volume.")
+    @Option(
+        help: "Where sources are kept, and images of the installed registry: s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or file:///DIRECTORY."
+    )
     var store = InstallOptions().store
     @Option(help: "The StorageClass of the volumes; default the cluster's.")
     var storageClass: String?
@@ -66,6 +68,9 @@ struct InstallationOptions: ParsableArguments {
                 .badInput, "only one of SEAWAY_S3_ACCESS_KEY and SEAWAY_S3_SECRET_KEY is set",
                 next: ["set both, or none to keep the Secret that is in the cluster"])
         }
-        return InstallOptions.S3Credentials(accessKey: access, secretKey: secret)
+        func optional(_ name: String) -> String? { system.variables[name].flatMap { $0.isEmpty ? nil : $0 } }
+        return InstallOptions.S3Credentials(
+            accessKey: access, secretKey: secret, sessionToken: optional("SEAWAY_S3_SESSION_TOKEN"),
+            certificateAuthority: optional("SEAWAY_S3_CA"))
     }
 }
