@@ -133,6 +133,29 @@ import Testing
         }
     }
 
+    /// Paths that would leave the directory which a build unpacks them into, or mean something else there.
+    @Test func hostileTreesAreRefusedAndNotStored() async throws {
+        let file = Array("seaway-tree 1\0f 5 \(Digest(hashing: Array("hello".utf8)).hex) ".utf8)
+        let paths: [(String, [UInt8])] = [
+            ("parent", Array("..".utf8)), ("parent within", Array("a/../../b".utf8)), ("itself", Array(".".utf8)),
+            ("absolute", Array("/etc/passwd".utf8)), ("two slashes", Array("a//b".utf8)), ("a slash at the end", Array("a/".utf8)), ("empty", []),
+            ("NUL", [0x61, 0, 0x62]), ("no UTF-8", [0x61, 0xFF]), ("half a letter", [0xC3]), ("a letter in too many bytes", [0xC0, 0xAE]),
+            ("half of a pair", [0xED, 0xA0, 0x80]), ("too long", [UInt8](repeating: 0x61, count: 5000)),
+        ]
+        let links = ["/etc/passwd", "..", "a/../../b", ""].map { ("link to '\($0)'", Array("seaway-tree 1\0l a\0t \($0)\0".utf8)) }
+        try await withService { service in
+            let trees = paths.map { ($0, file + $1 + [0]) } + links
+            for (what, tree) in trees {
+                let (status, _, body) = try await service.send(api.postTree(try Zstd.compress(tree)))
+                #expect(status == 422, "\(what): \(String(decoding: body, as: UTF8.self))")
+            }
+            #expect(try await service.storedKeys() == [])
+            // The same with a path that is good is understood.
+            let good = try await service.send(api.postTree(try Zstd.compress(file + Array("a\0".utf8))))
+            #expect(good.status == 200)
+        }
+    }
+
     @Test(arguments: [true, false]) func health(_ isReady: Bool) async throws {
         try await withService(isReady: isReady) { service in
             try await expect(200, TransferRequest(method: "GET", path: "/healthz"), by: service, token: nil)
