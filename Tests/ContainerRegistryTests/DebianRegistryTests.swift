@@ -28,7 +28,7 @@ struct DebianRegistryTests {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try Self.passwords.write(toFile: "\(directory)/htpasswd", atomically: true, encoding: .utf8)
-        let port = try await Self.freePort()
+        let port = try await freePort()
         let encryption = tls.map { "\n  tls: {certificate: \($0.chain), key: \($0.key)}" } ?? ""
         try """
         version: 0.1
@@ -40,31 +40,16 @@ struct DebianRegistryTests {
         \(settings.replacing("@directory@", with: directory))
         """.write(toFile: "\(directory)/config.yml", atomically: true, encoding: .utf8)
 
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["serve", "\(directory)/config.yml"]
-        FileManager.default.createFile(atPath: "\(directory)/log", contents: nil)
-        process.standardError = FileHandle(forWritingAtPath: "\(directory)/log")
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        defer {
-            process.terminate()
-            process.waitUntilExit()
+        try await withServer([program, "serve", "\(directory)/config.yml"], log: "\(directory)/log") {
+            let base = "\(tls == nil ? "http" : "https")://localhost:\(port)/v2/"
+            let curl = ["curl", "--noproxy", "*", "--silent", "--show-error"] + (tls.map { ["--cacert", $0.chain] } ?? [])
+            // Any answer will do.
+            try Self.curl(
+                curl + ["--retry", "50", "--retry-connrefused", "--retry-delay", "0", "--retry-max-time", "20", "--output", "/dev/null", base])
+            let signed = curl + ["--fail"] + (authorization.map { ["--header", "Authorization: \($0)"] } ?? [])
+            let digest = try Self.push(signed, base, directory)
+            try await body("localhost:\(port)", digest)
         }
-        let base = "\(tls == nil ? "http" : "https")://localhost:\(port)/v2/"
-        let curl = ["curl", "--noproxy", "*", "--silent", "--show-error"] + (tls.map { ["--cacert", $0.chain] } ?? [])
-        // Any answer will do.
-        try Self.curl(curl + ["--retry", "50", "--retry-connrefused", "--retry-delay", "0", "--retry-max-time", "20", "--output", "/dev/null", base])
-        let signed = curl + ["--fail"] + (authorization.map { ["--header", "Authorization: \($0)"] } ?? [])
-        let digest = try Self.push(signed, base, directory)
-        try await body("localhost:\(port)", digest)
-    }
-
-    /// A port that nobody listens on just now.
-    private static func freePort() async throws -> Int {
-        let server = try await ScriptedServer { _, _ in .init(200) }
-        try await server.shutdown()
-        return server.port
     }
 
     @discardableResult

@@ -180,3 +180,38 @@ struct S3IndependentClientTests {
         }
     }
 }
+
+/// On rclone's S3 door over TLS, with a certificate of an authority that no system knows. It checks signatures, too.
+@Suite(.enabled(if: environment["SEAWAY_SKIP_CLUSTER_TESTS"] != "1", "switched off by SEAWAY_SKIP_CLUSTER_TESTS"))
+struct S3OverTLSTests {
+    @Test func aStoreWhoseAuthorityIsGiven() async throws {
+        let program = try #require(environment["SEAWAY_RCLONE"], "SEAWAY_RCLONE is not set: run 'eval $(scripts/cluster env)'")
+        let certificate = try TestCertificate()
+        defer { certificate.remove() }
+        let data = certificate.directory + "/data"
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        let port = try await freePort()
+        let arguments = ["--addr=127.0.0.1:\(port)", "--cert", certificate.chain, "--key", certificate.key, "--vfs-cache-mode=off", data]
+        let settings = ["RCLONE_CONFIG": "/dev/null", "RCLONE_CACHE_DIR": certificate.directory, "RCLONE_AUTH_KEY": "\"access,secret\""]
+        try await withServer([program, "serve", "s3"] + arguments, environment: settings, log: certificate.directory + "/log") {
+            var configuration = S3Configuration(
+                endpoint: "https://localhost:\(port)", bucket: "bucket", accessKey: "access", secretKey: "secret",
+                certificateAuthority: try String(contentsOfFile: certificate.chain, encoding: .utf8))
+            // Until it listens, that is a reason that passes.
+            let store = try S3ObjectStore(configuration: configuration, retry: RetryPolicy(attempts: 12), logger: nil)
+            try await store.prepare()
+            try await checkConformance(store)
+            try await store.shutdown()
+
+            configuration.certificateAuthority = nil
+            let stranger = try S3ObjectStore(configuration: configuration, retry: RetryPolicy(attempts: 1), logger: nil)
+            await #expect { try await stranger.prepare() } throws: { ($0 as? ObjectStoreError)?.message.contains("SEAWAY_S3_CA") == true }
+            try await stranger.shutdown()
+            configuration.certificateAuthority = try String(contentsOfFile: certificate.chain, encoding: .utf8)
+            configuration.secretKey = "another"
+            let liar = try S3ObjectStore(configuration: configuration, retry: RetryPolicy(attempts: 1), logger: nil)
+            await #expect { try await liar.prepare() } throws: { ($0 as? ObjectStoreError)?.code == .refused }
+            try await liar.shutdown()
+        }
+    }
+}

@@ -3,13 +3,19 @@ import Testing
 
 @testable import ObjectStore
 
-/// Known answers: the cases of AWS's Signature Version 4 test suite, and the examples of S3's documentation
-/// ("Authenticating Requests: Using the Authorization Header").
+/// Known answers: all cases of AWS's Signature Version 4 test suite that sign in the header, and the examples of S3's documentation
+/// ("Authenticating Requests: Using the Authorization Header"). Of paths, those whose answer is for a path that is not normalized:
+/// S3 takes paths as they are.
 @Suite struct SignatureV4Tests {
     private static let suite = SignatureV4(
         accessKey: "AKIDEXAMPLE", secretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", region: "us-east-1", service: "service")
     private static let s3 = SignatureV4(
         accessKey: "AKIAIOSFODNN7EXAMPLE", secretKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", region: "us-east-1", service: "s3")
+    /// The suite's own.
+    private static let sessionToken =
+        "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcG"
+        + "dQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbq"
+        + "BAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA=="
     private static let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
     struct Case: Sendable, CustomTestStringConvertible {
@@ -19,6 +25,8 @@ import Testing
         var query: [(String, String)] = []
         var headers: [(String, String)] = []
         var signed = "host;x-amz-date"
+        /// Signed as a header of its own, too.
+        var body: String?
         var signature: String
 
         var testDescription: String { name }
@@ -55,13 +63,60 @@ import Testing
         Case(
             name: "post-header-key-sort", method: "POST", headers: [("My-Header1", "value1")], signed: "host;my-header1;x-amz-date",
             signature: "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c"),
+        Case(
+            name: "get-header-value-multiline", headers: [("My-Header1", "value1  value2     value3")], signed: "host;my-header1;x-amz-date",
+            signature: "cfd34249e4b1c8d6b91ef74165d41a32e5fab3306300901bb65a51a73575eefd"),
+        Case(
+            name: "get-header-value-order",
+            headers: [("My-Header1", "value4"), ("My-Header1", "value1"), ("My-Header1", "value3"), ("My-Header1", "value2")],
+            signed: "host;my-header1;x-amz-date", signature: "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"),
+        Case(
+            name: "get-relative-unnormalized", path: "/example/..", signature: "eca7ead57bb5aa5c8e28007acd4ff04e1ff9a0ff3b237ec1554a184887ff9282"),
+        Case(
+            name: "get-relative-relative-unnormalized", path: "/example1/example2/../..",
+            signature: "dc33e0856fd4baca4d7aa2146c38958283844764f38c74252a333df5e613003b"),
+        Case(name: "get-slash-unnormalized", path: "//", signature: "c88bcd3d312d75078c0cd961d6deae3f4c754924b01669efcfcb439fd5e5b76e"),
+        Case(name: "get-slash-dot-slash-unnormalized", path: "/./", signature: "68714168e6557f8f2de0ef956fc24dc2593a4bd2961f8df51898d8a134695145"),
+        Case(
+            name: "get-slash-pointless-dot-unnormalized", path: "/./example",
+            signature: "beb03f223f7deae4146464f06e29eebbee9c8afbe15c290cf07aa8b119e14cff"),
+        Case(name: "get-slashes-unnormalized", path: "//example//", signature: "87cca117541a147f6df867677d98a7d80dff226d2bfca9e4ffa899665623c7e5"),
+        Case(
+            name: "get-vanilla-query-order-encoded", query: [("Param-3", "Value3"), ("Param", "Value2"), ("ሴ", "Value1")],
+            signature: "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac"),
+        Case(name: "get-vanilla-utf8-query", query: [("ሴ", "bar")], signature: "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"),
+        Case(
+            name: "get-vanilla-with-session-token",
+            headers: [("X-Amz-Security-Token", "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267")],
+            signed: "host;x-amz-date;x-amz-security-token", signature: "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8"),
+        Case(
+            name: "post-header-value-case", method: "POST", headers: [("My-Header1", "VALUE1")], signed: "host;my-header1;x-amz-date",
+            signature: "cdbc9802e29d2942e5e10b5bccfdd67c5f22c7c4e8ae67b53629efa58b974b7d"),
+        Case(
+            name: "post-sts-header-before", method: "POST", headers: [("X-Amz-Security-Token", sessionToken)],
+            signed: "host;x-amz-date;x-amz-security-token", signature: "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead"),
+        Case(
+            name: "post-vanilla-query", method: "POST", query: [("Param1", "value1")],
+            signature: "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11"),
+        Case(
+            name: "post-x-www-form-urlencoded", method: "POST",
+            headers: [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", "13")],
+            signed: "content-length;content-type;host;x-amz-content-sha256;x-amz-date", body: "Param1=value1",
+            signature: "d3875051da38690788ef43de4db0d8f280229d82040bfac253562e56c3f20e0b"),
+        Case(
+            name: "post-x-www-form-urlencoded-parameters", method: "POST",
+            headers: [("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"), ("Content-Length", "13")],
+            signed: "content-length;content-type;host;x-amz-content-sha256;x-amz-date", body: "Param1=value1",
+            signature: "328d1b9eaadca9f5818ef05e8392801e091653bafec24fcab71e7344e7f51422"),
     ])
     func testSuite(_ example: Case) throws {
         let date = try Date("2015-08-30T12:36:00Z", strategy: .iso8601)
-        let headers = [("Host", "example.amazonaws.com"), ("X-Amz-Date", "20150830T123600Z")] + example.headers
+        var headers = [("Host", "example.amazonaws.com"), ("X-Amz-Date", "20150830T123600Z")] + example.headers
+        let hash = example.body.map { SignatureV4.sha256(Array($0.utf8)) }
+        if let hash { headers.append(("x-amz-content-sha256", hash)) }
         let authorization = Self.suite.authorization(
             method: example.method, path: SignatureV4.encode(example.path, keeping: "/"), query: example.query, headers: headers,
-            payloadHash: Self.empty, date: date)
+            payloadHash: hash ?? Self.empty, date: date)
         #expect(
             authorization == "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
                 + "SignedHeaders=\(example.signed), Signature=\(example.signature)")

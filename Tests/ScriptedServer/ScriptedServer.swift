@@ -159,3 +159,33 @@ public func run(_ command: [String], environment: [String: String] = [:]) throws
     }
     return data
 }
+
+/// Runs a server program while `body` does, and ends it.
+/// - Parameters:
+///   - command: with the program's path.
+///   - log: gets what it complains about.
+public func withServer<Result>(
+    _ command: [String], environment: [String: String] = [:], log: String, _ body: () async throws -> Result
+) async throws -> Result {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: command.first ?? "")
+    process.arguments = Array(command.dropFirst())
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: log)
+    process.standardOutput = FileHandle.nullDevice
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    defer {
+        process.terminate()
+        process.waitUntilExit()
+    }
+    return try await body()
+}
+
+/// A port that nobody listens on just now.
+public func freePort() async throws -> Int {
+    let server = try await ScriptedServer { _, _ in .init(200) }
+    try await server.shutdown()
+    return server.port
+}
