@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesModel
 
 /// Which object: the same for every version of its group, so that a directory that moves from `v1beta1` to `v1` speaks of the same one.
@@ -51,6 +52,7 @@ public struct GroupKind: Hashable, Sendable, Comparable, CustomStringConvertible
     public static func < (left: GroupKind, right: GroupKind) -> Bool { left.description < right.description }
 
     static let namespace = GroupKind(group: "", kind: "Namespace")
+    public static let service = GroupKind(group: "", kind: "Service")
     static let customResourceDefinition = GroupKind(group: "apiextensions.k8s.io", kind: "CustomResourceDefinition")
 }
 
@@ -108,4 +110,19 @@ public struct WantedObject: Sendable, Equatable {
     public var namespace: String? { object["metadata"]?["namespace"]?.stringValue }
     public var group: String { apiVersion.contains("/") ? String(apiVersion.prefix { $0 != "/" }) : "" }
     public var groupKind: GroupKind { GroupKind(group: group, kind: kind) }
+
+    /// What the server would refuse about a Secret, whose answer would tell its content.
+    var mistakesInSecret: [DependencyProblem] {
+        guard apiVersion == "v1", kind == "Secret" else { return [] }
+        func mistakes(_ field: String, _ mistake: (JSONValue) -> String?) -> [DependencyProblem] {
+            (object[field]?.objectValue ?? [:]).sorted { $0.key < $1.key }.compactMap { key, value in
+                mistake(value).map { DependencyProblem(place, "\(field).\(key) of Secret \(name) \($0)") }
+            }
+        }
+        return mistakes("stringData") { $0.stringValue == nil ? "is no text: put it in quotes" : nil }
+            + mistakes("data") { value in
+                let isEncoded = value.stringValue.flatMap { Data(base64Encoded: $0.filter { !$0.isNewline }) } != nil
+                return isEncoded || value == .null ? nil : "is not base64: stringData takes text as it is"
+            }
+    }
 }

@@ -10,6 +10,8 @@ public struct YAMLObjects {
     let variables: Variables?
     /// Where a line of rendered text came from, for errors about variables; `nil` where that is not known.
     let origin: (String) -> TextPlace?
+    /// Inside of what holds nothing but texts.
+    private var isAmongTexts = false
     private var problems: [DependencyProblem] = []
     private var objects: [WantedObject] = []
 
@@ -68,6 +70,7 @@ public struct YAMLObjects {
             let hint = value["metadata"]?["generateName"] == nil ? "" : "; an object with generateName cannot be applied, give it a name"
             miss("metadata.name\(wanted.kind.isEmpty ? "" : " of this \(wanted.kind)")\(hint)")
         }
+        problems += wanted.mistakesInSecret
         objects.append(wanted)
     }
 
@@ -90,7 +93,10 @@ public struct YAMLObjects {
                     continue
                 }
                 guard name == "<<" else {
+                    let outer = isAmongTexts
+                    isAmongTexts = outer || (["data", "stringData"].contains(name) && Self.holdsTexts(mapping))
                     members[name] = convert(value)
+                    isAmongTexts = outer
                     continue
                 }
                 let sources = value.sequence.map { Array($0) } ?? [value]
@@ -105,13 +111,20 @@ public struct YAMLObjects {
         }
     }
 
+    /// Whether this is a ConfigMap or a Secret.
+    private static func holdsTexts(_ mapping: Node.Mapping) -> Bool {
+        mapping.contains { $0.key.scalar?.string == "kind" && ["ConfigMap", "Secret"].contains($0.value.scalar?.string) }
+    }
+
     private mutating func convert(_ scalar: Node.Scalar, _ place: TextPlace) -> JSONValue {
         let isPlain = scalar.style == .plain || scalar.style == .any
-        let mayBeTyped = isPlain && scalar.tag.rawValue != "tag:yaml.org,2002:str" && scalar.tag.rawValue != "!"
+        var mayBeTyped = isPlain && scalar.tag.rawValue != "tag:yaml.org,2002:str" && scalar.tag.rawValue != "!"
         var text = scalar.string
         if let variables, Variables.occur(in: text) {
             do throws(Variables.Problem) {
                 text = try variables.expand(text)
+                // A password of digits is a password.
+                if isAmongTexts { mayBeTyped = false }
             } catch {
                 let source = origin(error.variable) ?? place
                 problems.append(DependencyProblem(source, error.description))

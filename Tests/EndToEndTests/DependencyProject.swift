@@ -99,6 +99,13 @@ struct DependencyProject: Sendable {
         _ arguments: String..., kubeconfig: String? = nil, variables: [String: String] = [:],
         ending: (signal: Signal, after: () async throws -> Void)? = nil
     ) async throws -> Ended {
+        try await deps(arguments, kubeconfig: kubeconfig, variables: variables, ending: ending)
+    }
+
+    func deps(
+        _ arguments: [String], kubeconfig: String? = nil, variables: [String: String] = [:],
+        ending: (signal: Signal, after: () async throws -> Void)? = nil
+    ) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
         let environment = ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester", "PATH": Self.path]
         return try await run(
@@ -117,12 +124,14 @@ struct DependencyProject: Sendable {
         return "\(directory)/\(user).kubeconfig"
     }
 
-    /// PATH with the tools that `scripts/deps --tools` installed at its beginning.
-    static var path: String {
+    /// Where `scripts/tools` puts the programs that render.
+    static var tools: String {
         let environment = ProcessInfo.processInfo.environment
-        let cache = environment["XDG_CACHE_HOME"] ?? (environment["HOME"] ?? "") + "/.cache"
-        return "\(cache)/seaway/tools:\(environment["PATH"] ?? "")"
+        return (environment["XDG_CACHE_HOME"] ?? (environment["HOME"] ?? "") + "/.cache") + "/seaway/tools"
     }
+
+    /// PATH with them at its beginning.
+    static var path: String { "\(tools):\(ProcessInfo.processInfo.environment["PATH"] ?? "")" }
 
     func kubectl(_ arguments: String...) async throws -> Ended {
         let program = ProcessInfo.processInfo.environment["KUBECTL"] ?? "kubectl"

@@ -44,6 +44,35 @@ struct YAMLObjectsTests {
         #expect(data == ["n": 3, "s": "3", "w": "a: b # \"x\"\nz", "name": "shop-db", "d": "x", "e": "${N}"])
     }
 
+    /// Whatever a variable's value looks like: in a ConfigMap and a Secret it is text. Elsewhere it may be a number.
+    @Test func valuesOfConfigurationAreTexts() throws {
+        let variables = Variables(own: [:], environment: [:], file: ["PIN": "0123", "ON": "yes"])
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: ${PIN}, on: ${ON}}\n"
+        let text = "\(secret)---\n\(Self.head)data: {pin: ${PIN}}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {n: ${PIN}}\n"
+        let objects = try YAMLObjects.read(text, file: "f", variables: variables).map(\.object)
+        #expect(objects[0]["stringData"] == ["pin": "0123", "on": "yes"])
+        #expect(objects[1]["data"] == ["pin": "0123"])
+        #expect(objects[2]["spec"] == ["n": 83])
+    }
+
+    /// The server's own answer would hold the value.
+    @Test func mistakesInSecretsAreToldWithoutTheirValues() throws {
+        let text = """
+            apiVersion: v1
+            kind: Secret
+            metadata: {name: a}
+            data: {good: aGVsbG8=, lines: "aGVs\\nbG8=", bad: planted!}
+            stringData: {fine: x, pin: 12345678, list: [planted]}
+
+            """
+        let error = try #require(throws: DependencyProblems.self) { try YAMLObjects.read(Self.head + "---\n" + text, file: "f") }
+        #expect(
+            error.problems.map(\.description) == [
+                "f:5: stringData.list of Secret a is no text: put it in quotes", "f:5: stringData.pin of Secret a is no text: put it in quotes",
+                "f:5: data.bad of Secret a is not base64: stringData takes text as it is",
+            ])
+    }
+
     @Test func undefinedVariablesAreToldWithTheirPlace() throws {
         let variables = Variables(own: [:], environment: [:], file: [:])
         let text = Self.head + "data:\n  a: ${A}\n  b: ${1}\n"
