@@ -6,6 +6,10 @@ public enum PodSelector {
 
     /// A label selector; `nil` for kinds without pods of their own.
     public static func text(_ kind: GroupKind, _ object: JSONValue) -> String? {
+        if kind == .service {
+            let labels = (object["spec"]?["selector"]?.objectValue ?? [:]).sorted { $0.key < $1.key }
+            return labels.isEmpty ? nil : labels.map { "\($0.key)=\($0.value.stringValue ?? "")" }.joined(separator: ",")
+        }
         guard kind.group == "apps" || kind == GroupKind(group: "batch", kind: "Job") else { return nil }
         let selector = object["spec"]?["selector"]
         var parts = (selector?["matchLabels"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.stringValue ?? "")" }
@@ -34,5 +38,20 @@ public enum PodSelector {
     /// The ReplicaSet that a pod belongs to.
     public static func replicaSet(_ pod: JSONValue) -> String? {
         pod["metadata"]?["ownerReferences"]?.arrayValue?.first { $0["kind"]?.stringValue == "ReplicaSet" }?["name"]?.stringValue
+    }
+
+    /// Whether a pod of a StatefulSet or DaemonSet is of the version that this has now; a pod of another kind always is.
+    public static func isOfPresentVersion(_ pod: JSONValue, of object: JSONValue) -> Bool {
+        let labels = pod["metadata"]?["labels"]
+        switch object["kind"]?.stringValue {
+        case "DaemonSet":
+            let version = object["metadata"]?["annotations"]?["deprecated.daemonset.template.generation"]
+            return version == nil || labels?["pod-template-generation"] == version
+        case "StatefulSet":
+            let isSeen = object["status"]?["observedGeneration"]?.intValue ?? 0 >= object["metadata"]?["generation"]?.intValue ?? 0
+            let version = object["status"]?["updateRevision"]
+            return version == nil || (isSeen && labels?["controller-revision-hash"] == version)
+        default: return true
+        }
     }
 }

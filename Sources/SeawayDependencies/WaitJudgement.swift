@@ -66,12 +66,20 @@ extension WaitGoal {
             return .failed(reason: reason, log: log)
         }
         let troubles = pods.compactMap { PodTrouble($0) }
-        // A Job tries again with other pods; its own condition says when it gives up.
-        if let fatal = troubles.first(where: { $0.isFatal && !(kind.kind == "Job" && $0.isExit) }) {
-            return .failed(reason: "pod \(fatal.name): \(fatal.reason)", log: fatal.log)
+        // A Job tries again with other pods; its own condition says when it gives up. Behind a Service, one pod that works is enough.
+        let mayEnd = kind != .service || troubles.count { $0.isFatal } == pods.count
+        if mayEnd, let fatal = troubles.first(where: { $0.isFatal && !(kind.kind == "Job" && $0.isExit) }) {
+            return .failed(reason: "pod \(fatal.name): \(fatal.reason)\(advice(fatal.name, pods, object))", log: fatal.log)
         }
         guard let trouble = troubles.first else { return .pending(text) }
         return .pending("\(text); pod \(trouble.name): \(trouble.reason)")
+    }
+
+    /// A StatefulSet does not take a pod away that is not ready, not even for one of its next version.
+    private static func advice(_ name: String, _ pods: [JSONValue], _ object: JSONValue) -> String {
+        guard let pod = pods.first(where: { $0["metadata"]?["name"]?.stringValue == name }), !PodSelector.isOfPresentVersion(pod, of: object)
+        else { return "" }
+        return "; it is of an earlier version, which the StatefulSet leaves until it is ready: `kubectl delete pod \(name)` makes way"
     }
 
     private static func judge(_ path: JSONPath, _ value: String?, _ object: JSONValue) -> WaitVerdict {

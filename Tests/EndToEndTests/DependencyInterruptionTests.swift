@@ -49,6 +49,8 @@ struct DependencyInterruptionTests {
                 #expect(try await project.deps("apply").exitCode == 0)
                 let late = try await project.deps("delete", "--timeout", "3s")
                 #expect(late.exitCode == 7 && late.errors.contains("not gone after 3.0 s"), "\(late)")
+                let why = "waiting for ConfigMap \(project.namespace)/held to go: is being deleted, waiting for example.com/held"
+                #expect(late.output.contains(why), "\(late)")
                 #expect(try await project.object(.configMaps, "free") == nil)
                 #expect(try await project.object(.configMaps, "shop-dev-deps-db") != nil)
                 let again = try await project.deps("apply")

@@ -50,6 +50,7 @@ struct DependencyWaitTests {
                     let line = ended.output.split(separator: "\n").first { $0.contains("\(kind) \(project.namespace)/") && $0.contains(" is ready") }
                     #expect(line != nil, "\(kind): \(ended.output)")
                 }
+                #expect(ended.output.contains("CustomResourceDefinition tables.\(project.group) is ready"), "\(ended.output)")
                 #expect(ended.output.contains("waiting for Deployment \(project.namespace)/web to be ready: "))
                 #expect(ended.output.contains("is Available") && ended.output.contains("is .status.phase=Bound"))
                 #expect(ended.output.contains("PersistentVolumeClaim \(project.namespace)/data is .spec.volumeName"), "\(ended.output)")
@@ -58,16 +59,53 @@ struct DependencyWaitTests {
         }
     }
 
-    @Test(arguments: [("Deployment", "crashes again and again"), ("Pod", "ended (exit code 3)"), ("Job", "BackoffLimitExceeded")])
+    @Test(arguments: [
+        ("Deployment", "crashes again and again"), ("Pod", "ended (exit code 3)"), ("Job", "BackoffLimitExceeded"),
+        ("Service", "crashes again and again"),
+    ])
     func aFailingPodEndsTheWaitWithItsReasonAndLog(kind: String, reason: String) async throws {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
                 try project.manifest(waiting: "{kind: \(kind), name: bad, timeout: 10m}")
+                let service = "apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: {selector: {app: bad}, ports: [{port: 80}]}\n---\n"
+                let python = "import sys; print('the table is missing'); sys.exit(3)"
                 try project.write(
-                    "k8s/a.yaml", project.workload(kind, "bad", "import sys; print('the table is missing'); sys.exit(3)", ready: "/tmp/never"))
+                    "k8s/a.yaml",
+                    (kind == "Service" ? service : "")
+                        + project.workload(kind == "Service" ? "StatefulSet" : kind, "bad", python, ready: "/tmp/never"))
                 let ended = try await project.deps("apply")
                 #expect(ended.exitCode == 7, "\(ended)")
                 #expect(ended.errors.contains(reason) && ended.errors.contains("| the table is missing"), "\(ended.errors)")
+            }
+        }
+    }
+
+    /// What was wrong before is no reason: the next apply waits for the pods of its own version.
+    @Test func whatIsCorrectedBecomesReadyThoughItsLastPodsCrash() async throws {
+        try await TestCluster.with { cluster in
+            try await Project.with(cluster) { project in
+                try project.manifest(waiting: "{kind: Deployment, name: web, timeout: 90s}, {kind: DaemonSet, name: agent, timeout: 90s}")
+                func write(_ python: String) throws {
+                    try project.write(
+                        "k8s/a.yaml",
+                        ["Deployment web", "DaemonSet agent"].map { $0.split(separator: " ").map(String.init) }
+                            .map { project.workload($0[0], $0[1], python) }.joined(separator: "---\n"))
+                }
+                try write("import sys; sys.exit(3)")
+                let broken = try await project.deps("apply")
+                #expect(broken.exitCode == 7 && broken.errors.contains("crashes again and again"), "\(broken)")
+                // Both crash by now.
+                for name in ["web", "agent"] {
+                    _ = try await cluster.eventually("the crash of \(name)") {
+                        let pods = try await project.kubectl(
+                            "-n", project.namespace, "get", "pods", "-l", "app=\(name)", "-o",
+                            "jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}")
+                        return pods.output.contains("CrashLoopBackOff") ? true : nil
+                    }
+                }
+                try write(Self.sleeps)
+                let mended = try await project.deps("apply")
+                #expect(mended.exitCode == 0, "\(mended)")
             }
         }
     }

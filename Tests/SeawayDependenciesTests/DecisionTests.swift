@@ -180,4 +180,36 @@ struct ReadinessTests {
         #expect(missing == .pending("0 of 1 pods updated; pod p: container c: CreateContainerConfigError: no secret"))
         #expect(judge("apps", "Deployment", object, pods: [pod(["waiting": ["reason": "ContainerCreating"]])]) == .pending("0 of 1 pods updated"))
     }
+
+    @Test func podsOfAnEarlierVersionAreToldApart() {
+        func pod(_ labels: JSONValue) -> JSONValue {
+            [
+                "metadata": ["name": "p", "namespace": "n", "labels": labels],
+                "status": ["containerStatuses": [["name": "c", "state": ["waiting": ["reason": "CrashLoopBackOff"]]]]],
+            ]
+        }
+        let daemons: JSONValue = ["kind": "DaemonSet", "metadata": ["annotations": ["deprecated.daemonset.template.generation": "2"]]]
+        #expect(!PodSelector.isOfPresentVersion(pod(["pod-template-generation": "1"]), of: daemons))
+        #expect(PodSelector.isOfPresentVersion(pod(["pod-template-generation": "2"]), of: daemons))
+        let set: JSONValue = [
+            "kind": "StatefulSet", "metadata": ["generation": 2], "status": ["observedGeneration": 2, "updateRevision": "b", "currentRevision": "a"],
+        ]
+        #expect(PodSelector.isOfPresentVersion(pod(["controller-revision-hash": "b"]), of: set))
+        guard case .failed(let reason, _) = judge("apps", "StatefulSet", set, pods: [pod(["controller-revision-hash": "a"])]) else {
+            Issue.record("a StatefulSet waits for ever for such a pod")
+            return
+        }
+        #expect(reason.hasSuffix("`kubectl delete pod p` makes way"))
+        // Behind a Service there may be others.
+        let service: JSONValue = ["spec": ["selector": ["app": "web", "tier": "a"]]]
+        #expect(PodSelector.text(.service, service) == "app=web,tier=a" && PodSelector.text(.service, ["spec": [:]]) == nil)
+        guard case .failed = judge("", "Service", service, pods: [pod([:])]) else {
+            Issue.record("no pod of it will ever be ready")
+            return
+        }
+        let starting: JSONValue = ["metadata": ["name": "q"], "status": ["containerStatuses": []]]
+        #expect(
+            judge("", "Service", service, pods: [pod([:]), starting])
+                == .pending("no pod is behind it; pod p: container c crashes again and again ()"))
+    }
 }

@@ -158,7 +158,7 @@ struct DependencyWaits: Sendable {
                 }
             }
             group.addTask { await watch(target.type, name: identity.name) { .object($0.first) } }
-            if identity.groupKind == GroupKind(group: "", kind: "Service") {
+            if identity.groupKind == .service {
                 group.addTask { await watch(.endpoints, name: identity.name) { .endpoints($0.first) } }
             }
             var observed = WaitObserved(object: nil)
@@ -196,22 +196,30 @@ struct DependencyWaits: Sendable {
         }
     }
 
-    /// A Deployment's pods of earlier revisions may crash as they like: they are about to go.
+    /// A workload's pods of earlier versions may crash as they like: they are about to go.
     private func withoutOldPods(_ observed: WaitObserved, _ kind: GroupKind) async throws -> WaitObserved {
-        guard kind.kind == "Deployment", !observed.pods.isEmpty, let revision = PodSelector.revision(observed.object) else { return observed }
-        var hashes: [String: Bool] = [:]
-        for hash in Set(observed.pods.compactMap(PodSelector.replicaSet)) {
-            let owner = try await access.metadata(.replicaSets, name: hash, namespace: observed.object?["metadata"]?["namespace"]?.stringValue)
-            hashes[hash] = owner?["annotations"]?[PodSelector.revisionAnnotation]?.stringValue == revision
-        }
+        guard kind.group == "apps", let object = observed.object, !observed.pods.isEmpty else { return observed }
         var observed = observed
-        observed.pods = observed.pods.filter { PodSelector.replicaSet($0).map { hashes[$0] == true } ?? false }
+        switch kind.kind {
+        case "Deployment":
+            var hashes: [String: Bool] = [:]
+            // Until the controller has seen the change, there are none of the present version.
+            if let revision = PodSelector.revision(object) {
+                for hash in Set(observed.pods.compactMap(PodSelector.replicaSet)) {
+                    let owner = try await access.metadata(.replicaSets, name: hash, namespace: object["metadata"]?["namespace"]?.stringValue)
+                    hashes[hash] = owner?["annotations"]?[PodSelector.revisionAnnotation]?.stringValue == revision
+                }
+            }
+            observed.pods = observed.pods.filter { PodSelector.replicaSet($0).map { hashes[$0] == true } ?? false }
+        case "StatefulSet" where object["spec"]?["podManagementPolicy"] != "Parallel": break
+        default: observed.pods = observed.pods.filter { PodSelector.isOfPresentVersion($0, of: object) }
+        }
         return observed
     }
 }
 
 /// What was said last, so that nothing is said twice.
-private final class LastWord: Sendable {
+final class LastWord: Sendable {
     private let last = Mutex("")
 
     var text: String { last.withLock(\.self) }

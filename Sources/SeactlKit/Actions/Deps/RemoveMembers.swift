@@ -1,5 +1,6 @@
 import KubernetesClient
 import KubernetesModel
+import SeawayAPI
 import SeawayDependencies
 
 /// Removes members of a set, backwards through the phases, and waits until they are gone.
@@ -56,12 +57,23 @@ struct RemoveMembers: Sendable {
             var type: ResourceType
             var namespace: String?
         }
-        let (access, selector) = (access, set.memberSelector)
+        let (access, selector, session, dependency) = (access, set.memberSelector, session, dependency)
         let groups = Dictionary(grouping: members) { Place(type: $0.type, namespace: $0.identity.namespace) }
         _ = try await concurrently(Array(groups)) { place, members in
             let uids = Set(members.compactMap(\.present.uid))
+            let said = LastWord()
             try await access.follow(place.type, namespace: place.namespace, labelSelector: selector) { objects in
-                objects.contains { $0["metadata"]?["uid"]?.stringValue.map(uids.contains) == true }
+                let left = objects.filter { $0["metadata"]?["uid"]?.stringValue.map(uids.contains) == true }
+                // What nobody holds back is gone in a moment.
+                if let held = left.first(where: { $0["metadata"]?["finalizers"]?.arrayValue?.isEmpty == false }) {
+                    let identity = ObjectIdentity(place.type, namespace: place.namespace, name: held["metadata"]?["name"]?.stringValue ?? "")
+                    if case .pending(let why) = WaitGoal.deleted.judge(identity.groupKind, WaitObserved(object: held)),
+                        said.note("\(identity) \(why)")
+                    {
+                        session.tell(dependency, "waiting for \(identity) to go: \(why)")
+                    }
+                }
+                return !left.isEmpty
             }
         }
     }
