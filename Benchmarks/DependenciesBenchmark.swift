@@ -31,6 +31,8 @@ struct DependenciesBenchmark: Benchmark {
                 throw BenchmarkError("seactl applied something else: \(applied.output)")
             }
             let kubectl = try bench.kubectl(["apply", "--server-side", "--namespace", rival, "-k", "\(directory)/k8s"]).run()
+            let lines = kubectl.output.split(separator: "\n").count { $0.hasSuffix("serverside-applied") }
+            guard lines == 300 else { throw BenchmarkError("kubectl applied \(lines) objects instead of 300") }
             guard round > 0 else { continue }
             ours.add(applied.seconds)
             theirs.add(kubectl.seconds)

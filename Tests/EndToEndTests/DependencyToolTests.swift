@@ -64,41 +64,6 @@ struct DependencyToolTests {
         }
     }
 
-    /// A repository of its own is the remote, as one on a server would be.
-    @Test func aRemoteDirectoryIsFetchedWithGit() async throws {
-        try await TestCluster.with { cluster in
-            try await Project.with(cluster) { project in
-                try project.write("source/k8s/kustomization.yaml", "resources: [map.yaml]\n")
-                try project.write("source/k8s/map.yaml", Project.configMap("remote"))
-                func git(_ arguments: String..., in directory: String = "source") async throws {
-                    let identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
-                    let ended = try await run("git", identity + arguments, in: "\(project.directory)/\(directory)")
-                    #expect(ended.exitCode == 0, "\(ended)")
-                }
-                try await git("init", "--quiet", "--initial-branch=main")
-                try await git("add", ".")
-                try await git("commit", "--quiet", "--message=one")
-                try await git("tag", "v1")
-                try project.write("source/k8s/map.yaml", Project.configMap("remote", "two"))
-                try await git("commit", "--quiet", "--all", "--message=two")
-                try await git("clone", "--quiet", "--bare", "source", "remote.git", in: ".")
-
-                let remote = "file://\(project.directory)/remote.git//k8s"
-                try project.manifest("- {name: db, path: \"\(remote)?ref=v1\"}\n- {name: more, path: local}")
-                // A kustomization here that builds on one there.
-                try project.write("local/kustomization.yaml", "namePrefix: my-\nresources: [\"\(remote)?ref=main\"]\n")
-                let ended = try await project.deps("apply")
-                #expect(ended.exitCode == 0, "\(ended)")
-                #expect(try await project.object(.configMaps, "remote")?["data"]?["value"] == "one")
-                #expect(try await project.object(.configMaps, "my-remote")?["data"]?["value"] == "two")
-
-                try project.manifest("- {name: db, path: \"\(remote)?ref=v9\"}\n- {name: more, path: local}")
-                let bad = try await project.deps("apply")
-                #expect(bad.exitCode == 2 && bad.errors.contains("v9"), "\(bad)")
-            }
-        }
-    }
-
     @Test func aMissingOrOldToolIsNamedWithTheLineThatInstallsIt() async throws {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
@@ -135,6 +100,24 @@ struct DependencyToolTests {
         }
     }
 
+    /// On a machine that has kubectl, and neither kustomize nor Helm.
+    @Test func kubectlBuildsAKustomizationWhereKustomizeIsMissing() async throws {
+        try await TestCluster.with { cluster in
+            try await Project.with(cluster) { project in
+                let kustomization = "configMapGenerator: [{name: made, literals: [value=one]}]\ngeneratorOptions: {disableNameSuffixHash: true}\n"
+                try project.write("k8s/kustomization.yaml", kustomization)
+                try project.manifest("- {name: db, path: k8s}")
+                let path = ["PATH": Project.tools + "/alone"]
+                let ended = try await project.deps("apply", variables: path)
+                #expect(ended.exitCode == 0, "\(ended)")
+                #expect(try await project.object(.configMaps, "made")?["data"] == ["value": "one"])
+                try project.write("k8s/kustomization.yaml", kustomization + "helmCharts: [{name: cache}]\n")
+                let charts = try await project.deps("apply", variables: path)
+                #expect(charts.exitCode == 2 && charts.errors.contains("helm is needed and not installed"), "\(charts)")
+            }
+        }
+    }
+
     /// The example in the repository: a kind first, then a database with a volume, a Secret and a wait.
     @Test func theExampleRuns() async throws {
         try await TestCluster.with { cluster in
@@ -149,14 +132,29 @@ struct DependencyToolTests {
                 let removed = try await project.deps("delete", "-n", project.namespace)
                 #expect(removed.exitCode == 0, "\(removed)")
                 #expect(try await project.object(.persistentVolumeClaims, "database") == nil)
-                // Each tree builds alone, and those of Seaway's own development are others.
-                for tree in ["examples/dependencies/k8s/schema", "examples/dependencies/k8s/database", "config/default"] {
-                    let root = FileManager.default.currentDirectoryPath
-                    let built = try await run("kustomize", ["build", tree], in: root, environment: ["PATH": Project.path])
-                    #expect(built.exitCode == 0 && built.output.contains("kind: "), "\(built)")
-                }
             }
         }
+    }
+
+    /// An application's dependencies, what the development cluster needs, what is installed: each builds where nothing else is.
+    @Test(arguments: [
+        ("examples/dependencies/k8s/schema", "."), ("examples/dependencies/k8s/database", "."), ("scripts/cluster.d/manifests", "."),
+        ("config", "default"),
+    ])
+    func eachTreeBuildsAlone(tree: String, part: String) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "seaway-tree-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.copyItem(atPath: "\(FileManager.default.currentDirectoryPath)/\(tree)", toPath: directory)
+        let built = try await run("kustomize", ["build", "\(directory)/\(part)"], environment: ["PATH": Project.path])
+        #expect(built.exitCode == 0, "\(built)")
+        // All objects that lie there are of it, and no others but what it generates.
+        func kinds(_ text: String) -> [String] { text.split(separator: "\n").filter { $0.hasPrefix("kind: ") }.map(String.init).sorted() }
+        let files = try FileManager.default.subpathsOfDirectory(atPath: directory).filter {
+            $0.hasSuffix(".yaml") && !$0.hasSuffix("kustomization.yaml")
+        }
+        var written = try files.flatMap { kinds(try String(contentsOfFile: "\(directory)/\($0)", encoding: .utf8)) }
+        if tree.hasSuffix("database") { written.append("kind: ConfigMap") }
+        #expect(!written.isEmpty && kinds(built.output) == written.sorted(), "\(built.output)")
     }
 
     @Test func threeHundredObjectsAreAppliedComparedAndRemoved() async throws {

@@ -441,8 +441,8 @@ debian_deploy() {
   SERVICES=${SERVICES##*:}
   mkdir -p "$REGISTRY_DATA"
   chown 65534:65534 "$REGISTRY_DATA"
-  for manifest in "$parts"/manifests/*.yaml; do
-    render "$manifest"
+  for manifest in $(sed -n 's/^  - //p' "$parts/manifests/kustomization.yaml"); do
+    render "$parts/manifests/$manifest"
     echo ---
   done >"$state/manifests.yaml"
   (umask 077 && registry_s3_secret "$NODE_IP" >"$state/registry-s3.yaml")

@@ -23,6 +23,12 @@ struct Tool: Sendable {
             variables: system.variables)
     }
 
+    static func git(_ system: System) -> Tool {
+        Tool(
+            name: "git", hint: "install Git: `brew install git`, `apt-get install git`, or https://git-scm.com/downloads",
+            variables: system.variables)
+    }
+
     /// Whether PATH has it.
     var isInstalled: Bool {
         (variables["PATH"] ?? "").split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
@@ -33,7 +39,8 @@ struct Tool: Sendable {
     /// - Throws: ``CommandFailure`` (2) with all that the program wrote to stderr when it failed.
     func run(_ arguments: [String], in directory: String, doing what: String) async throws -> String {
         guard isInstalled else { throw missing }
-        var environment: [Subprocess.Environment.Key: String?] = [:]
+        // Git, which kustomize runs, would ask at the terminal for a login, behind what is shown there.
+        var environment: [Subprocess.Environment.Key: String?] = ["GIT_TERMINAL_PROMPT": "0"]
         for (name, value) in variables {
             if let key = Subprocess.Environment.Key(rawValue: name) { environment[key] = value }
         }
