@@ -47,7 +47,7 @@ struct DependencyChoiceTests {
 
                 let nowhere = try await project.deps("apply", "nowhere")
                 #expect(nowhere.exitCode == 2 && nowhere.errors.contains("dev") && nowhere.errors.contains("staging"), "\(nowhere)")
-                let nothing = try await project.deps("apply", "--only", "nothing")
+                let nothing = try await project.deps("apply", "dev", "--only", "nothing")
                 #expect(nothing.exitCode == 2 && nothing.errors.contains("it has: db, plain"), "\(nothing)")
                 #expect(try await project.deps("delete", "staging").exitCode == 0)
             }
@@ -69,7 +69,7 @@ struct DependencyChoiceTests {
                     #expect(!planted.contains { (ended.output + ended.errors).contains($0) }, "\(ended)")
                 }
                 // A password of digits is text when a variable brings it.
-                try project.write("k8s/a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {b: ${PIN}}\n")
+                try project.write("k8s/a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  b: ${PIN}\n")
                 #expect(try await project.deps("apply", variables: ["PIN": "087654321"]).exitCode == 0)
                 #expect(try await project.object(.secrets, "a")?["data"]?["b"] == .string(Data("087654321".utf8).base64EncodedString()))
 

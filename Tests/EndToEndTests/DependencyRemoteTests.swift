@@ -33,18 +33,19 @@ struct DependencyRemoteTests {
                     #expect(try server.log().contains("POST /remote.git/git-upload-pack"))
 
                     try project.manifest("- {name: db, path: \"\(remote)?ref=v9\"}")
-                    let absent = try await project.deps("apply", variables: trust)
+                    let absent = try await project.deps("apply", "--only", "db", variables: trust)
                     #expect(absent.exitCode == 2 && absent.errors.contains("v9"), "\(absent)")
                     // A login is nothing to wait for.
                     try project.manifest("- {name: db, path: \"\(server.url)/private.git//k8s?ref=v1\"}")
-                    let refused = try await project.deps("apply", variables: trust)
+                    let refused = try await project.deps("apply", "--only", "db", variables: trust)
                     #expect(refused.exitCode == 2 && refused.errors.contains("terminal prompts disabled"), "\(refused)")
                     try project.manifest("- {name: db, path: \"\(remote)?ref=v1\"}")
-                    let untrusted = try await project.deps("apply")
+                    let untrusted = try await project.deps("apply", "--only", "db")
                     #expect(untrusted.exitCode == 2 && untrusted.errors.contains("certificate"), "\(untrusted)")
                     // Without Git.
                     try await project.link(["kustomize"], into: "only")
-                    let missing = try await project.deps("apply", variables: trust.merging(["PATH": project.directory + "/only"]) { $1 })
+                    let alone = trust.merging(["PATH": project.directory + "/only"]) { $1 }
+                    let missing = try await project.deps("apply", "--only", "db", variables: alone)
                     #expect(missing.exitCode == 2 && missing.errors.contains("apt-get install git"), "\(missing)")
                 }
             }

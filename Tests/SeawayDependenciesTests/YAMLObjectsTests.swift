@@ -41,14 +41,16 @@ struct YAMLObjectsTests {
         let variables = Variables(own: ["NAME": "shop"], environment: ["N": "3", "NAME": "no"], file: ["N": "1", "WORD": "a: b # \"x\"\nz"])
         let text = Self.head + "data:\n  n: ${N}\n  s: \"${N}\"\n  w: ${WORD}\n  name: ${NAME}-db\n  d: ${NONE:-x}\n  e: $${N}\n"
         let data = try #require(try YAMLObjects.read(text, file: "f", variables: variables).first?.object["data"])
-        #expect(data == ["n": 3, "s": "3", "w": "a: b # \"x\"\nz", "name": "shop-db", "d": "x", "e": "${N}"])
+        #expect(data == ["n": "3", "s": "3", "w": "a: b # \"x\"\nz", "name": "shop-db", "d": "x", "e": "${N}"])
     }
 
     /// Whatever a variable's value looks like: in a ConfigMap and a Secret it is text. Elsewhere it may be a number.
     @Test func valuesOfConfigurationAreTexts() throws {
         let variables = Variables(own: [:], environment: [:], file: ["PIN": "0123", "ON": "yes"])
-        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: ${PIN}, on: ${ON}}\n"
-        let text = "\(secret)---\n\(Self.head)data: {pin: ${PIN}}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {n: ${PIN}}\n"
+        func document(_ kind: String, _ fields: String) -> String { "---\napiVersion: v1\nkind: \(kind)\nmetadata: {name: a}\n\(fields)\n" }
+        let text =
+            document("Secret", "stringData:\n  pin: ${PIN}\n  on: ${ON}") + document("ConfigMap", "data:\n  pin: ${PIN}")
+            + document("Service", "spec:\n  n: ${PIN}")
         let objects = try YAMLObjects.read(text, file: "f", variables: variables).map(\.object)
         #expect(objects[0]["stringData"] == ["pin": "0123", "on": "yes"])
         #expect(objects[1]["data"] == ["pin": "0123"])
