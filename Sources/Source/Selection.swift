@@ -72,21 +72,26 @@ public struct Selection: Sendable {
     public func takes(_ path: String) -> Bool {
         var matcher = SelectionMatcher(self)
         var parent = ""
-        let segments = path.split(separator: "/").map(String.init)
-        for segment in segments.dropLast() {
+        var segments = path.split(separator: "/").map(String.init)
+        var last = segments.popLast() ?? ""
+        for var segment in segments {
             matcher.begin(in: parent)
+            if !segment.withUTF8({ matcher.enters($0) }) { return false }
             parent += parent.isEmpty ? segment : "/\(segment)"
-            if !matcher.enters(parent, name: segment) { return false }
         }
         matcher.begin(in: parent)
-        return matcher.takes(path, name: segments.last ?? "")
+        return last.withUTF8 { matcher.takes($0) }
     }
 }
 
-/// Applies a `Selection` to the paths of one directory after the other. Not shared between threads.
+/// Applies a `Selection` to the names of one directory after the other. Not shared between threads.
+///
+/// Names are given by their bytes, which must be UTF-8: it looks at every name of the disk.
 struct SelectionMatcher {
     private let selection: Selection
-    private let always: [String]
+    /// Names in this directory that are taken, or entered, in any case.
+    private var taken: [String] = []
+    private var entered: [String] = []
     /// Whether an excluded segment begins with a byte: most names are told apart by their first one.
     private let startsExcluded: [Bool]
     private var include: [PatternMatcher]
@@ -95,7 +100,6 @@ struct SelectionMatcher {
 
     init(_ selection: Selection) {
         self.selection = selection
-        always = selection.always.map(\.text)
         var starts = [Bool](repeating: false, count: 256)
         for segment in selection.excludedSegments {
             if let byte = segment.utf8.first { starts[Int(byte)] = true }
@@ -106,17 +110,27 @@ struct SelectionMatcher {
         ignore = selection.ignore.rules.map { (PatternMatcher($0.program), $0.takesBack) }
     }
 
-    /// Begins with the entries of a directory. What the patterns make of its path is found out once for all of them.
+    /// Begins with the names in a directory. What the patterns make of its path is found out once for all of them.
     mutating func begin(in directory: String) {
         let prefix = directory.isEmpty ? "" : directory + "/"
+        taken = SelectionMatcher.names(in: prefix, of: selection.always)
+        entered = SelectionMatcher.names(in: prefix, of: selection.alwaysEntered)
         for index in include.indices { include[index].begin(prefix) }
         for index in exclude.indices { exclude[index].begin(prefix) }
         for index in ignore.indices { ignore[index].matcher.begin(prefix) }
     }
 
+    private static func names(in prefix: String, of paths: Set<BytePath>) -> [String] {
+        paths.compactMap { path in
+            guard path.text.utf8.starts(with: prefix.utf8) else { return nil }
+            let name = path.text.utf8.dropFirst(prefix.utf8.count)
+            return name.contains(UInt8(ascii: "/")) ? nil : String(name)
+        }
+    }
+
     /// Whether an entry is taken, given that its directory was entered.
-    mutating func takes(_ path: String, name: String) -> Bool {
-        if always.contains(where: { $0.utf8.count == path.utf8.count && $0.utf8.elementsEqual(path.utf8) }) { return true }
+    mutating func takes(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        if taken.contains(where: { $0.utf8.elementsEqual(name) }) { return true }
         if isExcluded(name) { return false }
         for index in ignore.indices.reversed() where ignore[index].matcher.matches(name) {
             if ignore[index].takesBack { break }
@@ -127,10 +141,11 @@ struct SelectionMatcher {
     }
 
     /// Whether anything in a directory may be taken; if not, it is never read.
-    mutating func enters(_ path: String, name: String) -> Bool {
-        if !selection.alwaysEntered.isEmpty, selection.alwaysEntered.contains(BytePath(path)) { return true }
+    mutating func enters(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        if entered.contains(where: { $0.utf8.elementsEqual(name) }) { return true }
         if isExcluded(name) { return false }
-        let prefix = name + "/"
+        guard !(ignore.isEmpty && include.isEmpty && exclude.isEmpty) else { return true }
+        let prefix = String(decoding: name, as: UTF8.self) + "/"
         for index in ignore.indices.reversed() {
             let found = ignore[index].matcher.searchPrefix(prefix)
             if ignore[index].takesBack ? found.possible : found.certain {
@@ -142,8 +157,8 @@ struct SelectionMatcher {
             && !exclude.indices.contains { exclude[$0].searchPrefix(prefix).certain }
     }
 
-    private func isExcluded(_ name: String) -> Bool {
-        guard let first = name.utf8.first, startsExcluded[Int(first)] else { return false }
-        return selection.excludedSegments.contains(name)
+    private func isExcluded(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let first = name.first, startsExcluded[Int(first)] else { return false }
+        return selection.excludedSegments.contains(String(decoding: name, as: UTF8.self))
     }
 }

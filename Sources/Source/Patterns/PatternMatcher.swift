@@ -47,11 +47,18 @@ struct PatternMatcher {
             states.removeAll()
             numbers.removeAll()
         }
-        begun = (prefix, run(prefix, from: number(of: [0], .start)))
+        var text = prefix
+        begun = (prefix, text.withUTF8 { run($0, from: number(of: [0], .start)) })
     }
 
     /// Whether the pattern is found anywhere in the beginning and `text`.
     mutating func matches(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { matches($0) }
+    }
+
+    /// As with a string of these bytes, which must be UTF-8.
+    mutating func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let state = run(text) else { return true }
         if let known = states[Int(state)].matchesAtEnd { return known }
         let result = closure(of: state, .end).matched
@@ -62,28 +69,37 @@ struct PatternMatcher {
     /// What is known of all texts that go on with `prefix` and are longer.
     /// - Returns: `certain` when every one of them matches, `possible` when at least one may.
     mutating func searchPrefix(_ prefix: String) -> (certain: Bool, possible: Bool) {
-        guard let state = run(prefix) else { return (true, true) }
+        var prefix = prefix
+        guard let state = prefix.withUTF8({ run($0) }) else { return (true, true) }
         let certain = closure(of: state, .unknown).matched
         let hope = closure(of: state, .hopeful)
         return (certain, certain || hope.matched || !hope.consuming.isEmpty)
     }
 
     /// - Returns: The state after the beginning and `text`, or `nil` when the pattern matched before its end.
-    private mutating func run(_ text: String) -> Int32? {
+    private mutating func run(_ text: UnsafeBufferPointer<UInt8>) -> Int32? {
         if begun == nil || states.count > PatternMatcher.mostStates { begin(begun?.prefix ?? "") }
         guard let start = begun?.state else { return nil }
         return run(text, from: start)
     }
 
-    private mutating func run(_ text: String, from start: Int32) -> Int32? {
+    private mutating func run(_ text: UnsafeBufferPointer<UInt8>, from start: Int32) -> Int32? {
         var state = start
-        for scalar in text.unicodeScalars {
-            var step: Int32 = -1
-            if scalar.isASCII { step = states[Int(state)].next[Int(scalar.value)] }
+        var position = 0
+        while position < text.count, text[position] < 0x80 {
+            let byte = Int(text[position])
+            var step = states[Int(state)].next[byte]
             if step < 0 {
-                step = advance(state, scalar)
-                if scalar.isASCII { states[Int(state)].next[Int(scalar.value)] = step }
+                step = advance(state, Unicode.Scalar(UInt8(byte)))
+                states[Int(state)].next[byte] = step
             }
+            if step & 1 == 1 { return nil }
+            state = step >> 1
+            position += 1
+        }
+        guard position < text.count else { return state }
+        for scalar in String(decoding: text[position...], as: UTF8.self).unicodeScalars {
+            let step = advance(state, scalar)
             if step & 1 == 1 { return nil }
             state = step >> 1
         }

@@ -1,24 +1,15 @@
-import Foundation
 import Synchronization
 
 /// Lists the selected files of a directory, in the order of a `SourceTree`. Follows no symbolic link and never opens a
 /// directory in which nothing can be selected.
 struct DirectoryWalk: Sendable {
-    struct File: Sendable {
-        var path: String
-        var executable: Bool
-        var stamp: FileStamp
-    }
-
-    enum Found: Sendable {
-        case directory(String)
-        case link(String, target: String)
-        /// With its content when the cache knows it.
-        case file(File, FileContent?)
-    }
-
-    /// Sorted as `SourceTree.entries`; every directory above something that was taken is in it.
-    private(set) var found: [Found] = []
+    /// Sorted as `SourceTree.entries`; every directory above something that was taken is in it. Files of which the content is
+    /// not known have that of none.
+    var entries: [SourceTree.Entry]
+    /// Of each entry.
+    let origins: [DirectoryListings.Origin]
+    /// Files of which the content is not known, by their entries.
+    let unknown: [(entry: Int, stamp: FileStamp)]
     /// How many directories were opened, the root included.
     let opened: Int
 
@@ -28,56 +19,28 @@ struct DirectoryWalk: Sendable {
         let agenda = WalkAgenda(root: root)
         var idle = [DirectoryLister(selection, cache)]
         // The uppermost directories are listed at once; with what they hold, several tasks have something to do.
-        try idle[0].run(agenda, atMost: 8)
-        idle += (1..<max(2, ProcessInfo.processInfo.activeProcessorCount)).map { _ in DirectoryLister(selection, cache) }
-        try await withThrowingTaskGroup(of: DirectoryLister.self) { tasks in
+        var found = [try idle[0].run(agenda, atMost: 8)]
+        idle += (1..<max(2, Processors.count)).map { _ in DirectoryLister(selection, cache) }
+        try await withThrowingTaskGroup(of: (DirectoryLister, DirectoryListings).self) { tasks in
             var running = 0
             while true {
                 while agenda.hasWork, let lister = idle.popLast() {
                     tasks.addTask {
                         var lister = lister
                         // It comes back now and then, so that one that found nothing to do is sent out again.
-                        try lister.run(agenda, atMost: 256)
-                        return lister
+                        let listings = try lister.run(agenda, atMost: 256)
+                        return (lister, listings)
                     }
                     running += 1
                 }
-                guard running > 0, let lister = try await tasks.next() else { return }
+                guard running > 0, let (lister, listings) = try await tasks.next() else { return }
                 running -= 1
                 idle.append(lister)
+                found.append(listings)
             }
         }
-        var listings = [[DirectoryLister.Item]](repeating: [], count: agenda.count)
-        for lister in idle {
-            for (number, items) in lister.listings { listings[number] = items }
-        }
-        return DirectoryWalk(listings)
-    }
-
-    private init(_ listings: [[DirectoryLister.Item]]) {
-        opened = listings.count
-        // Directories have higher numbers than those above them.
-        var isNeeded = [Bool](repeating: false, count: listings.count)
-        for number in listings.indices.reversed() {
-            isNeeded[number] = listings[number].contains { item in
-                guard case .directory(let below, let taken) = item.kind else { return item.kind.isEntry }
-                return taken || (below.map { isNeeded[$0] } ?? false)
-            }
-        }
-        found.reserveCapacity(listings.reduce(0) { $0 + $1.count })
-        append(0, of: listings, isNeeded)
-    }
-
-    private mutating func append(_ number: Int, of listings: [[DirectoryLister.Item]], _ isNeeded: [Bool]) {
-        for item in listings[number] {
-            switch item.kind {
-            case .file(let file, let content): found.append(.file(file, content))
-            case .link(let target): found.append(.link(item.key, target: target))
-            case .directory(let below, let taken):
-                if taken || (below.map { isNeeded[$0] } ?? false) { found.append(.directory(item.key)) }
-            case .contents(let below): append(below, of: listings, isNeeded)
-            }
-        }
+        let merge = ListingMerge(found, count: agenda.count)
+        return DirectoryWalk(entries: merge.entries, origins: merge.origins, unknown: merge.unknown, opened: agenda.count)
     }
 }
 

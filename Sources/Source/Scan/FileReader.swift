@@ -20,26 +20,26 @@ final class FileReader: Sendable {
 
     /// Hashes a file and, when it is larger than one, its chunks.
     /// - Throws: `SourceError` with code `changedWhileReading` or `inaccessible`.
-    func hash(_ file: DirectoryWalk.File, buffer: UnsafeMutableRawBufferPointer) throws -> FileContent {
-        let descriptor = try open(file.path)
-        try check(descriptor, file)
+    func hash(_ path: String, _ stamp: FileStamp, buffer: UnsafeMutableRawBufferPointer) throws -> FileContent {
+        let descriptor = try open(path)
+        try check(descriptor, path, stamp)
         var whole = DigestHasher()
         var chunks: [Digest] = []
-        let size = Int(file.stamp.size)
+        let size = Int(stamp.size)
         var offset = 0
         while offset < size {
             let end = min(offset + SourceTree.chunkSize, size)
             var chunk = DigestHasher()
             while offset < end {
                 let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, end - offset)])
-                guard try descriptor.read(into: piece, at: offset, shown: file.path) == piece.count else { throw changed(file.path) }
+                guard try descriptor.read(into: piece, at: offset, shown: path) == piece.count else { throw Self.changed(path) }
                 whole.update(UnsafeRawBufferPointer(piece))
                 if size > SourceTree.chunkSize { chunk.update(UnsafeRawBufferPointer(piece)) }
                 offset += piece.count
             }
             if size > SourceTree.chunkSize { chunks.append(chunk.finalize()) }
         }
-        try check(descriptor, file)
+        try check(descriptor, path, stamp)
         return FileContent(digest: whole.finalize(), chunks: chunks)
     }
 
@@ -50,7 +50,7 @@ final class FileReader: Sendable {
         let bytes = try [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
             count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset, shown: path)
         }
-        guard bytes.count == length, Digest(hashing: bytes) == digest else { throw changed(path) }
+        guard bytes.count == length, Digest(hashing: bytes) == digest else { throw Self.changed(path) }
         return bytes
     }
 
@@ -62,19 +62,19 @@ final class FileReader: Sendable {
         } while raw < 0 && errno == EINTR
         guard raw >= 0 else {
             // Gone, or a link or a directory's file in its place.
-            if [ENOENT, ELOOP, ENOTDIR].contains(errno) { throw changed(path) }
+            if [ENOENT, ELOOP, ENOTDIR].contains(errno) { throw Self.changed(path) }
             throw SourceError.system("cannot open", path)
         }
         return Descriptor(owning: raw)
     }
 
-    private func check(_ descriptor: borrowing Descriptor, _ file: DirectoryWalk.File) throws {
+    private func check(_ descriptor: borrowing Descriptor, _ path: String, _ stamp: FileStamp) throws {
         var status = stat()
-        guard fstat(descriptor.raw, &status) == 0 else { throw SourceError.system("cannot read", file.path) }
-        guard FileStamp(status) == file.stamp else { throw changed(file.path) }
+        guard fstat(descriptor.raw, &status) == 0 else { throw SourceError.system("cannot read", path) }
+        guard FileStamp(status) == stamp else { throw Self.changed(path) }
     }
 
-    private func changed(_ path: String) -> SourceError {
+    static func changed(_ path: String) -> SourceError {
         SourceError(
             .changedWhileReading, "The file \(SourceError.quote(path)) changed or vanished while it was read; try again when nothing writes to it.")
     }

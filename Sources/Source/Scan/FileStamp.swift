@@ -55,4 +55,19 @@ struct FileStamp: Sendable, Hashable {
 struct FileContent: Sendable, Equatable {
     var digest: Digest
     var chunks: [Digest]
+
+    static let none = FileContent(digest: .ofNothing, chunks: [])
+}
+
+extension SourceTree.Kind {
+    /// A file.
+    init(_ stamp: FileStamp, executable: Bool, _ content: FileContent) {
+        self = .file(executable: executable, size: Int(stamp.size), digest: content.digest, chunks: content.chunks)
+    }
+
+    /// Of a file; others have none.
+    mutating func replaceContent(by content: FileContent) {
+        guard case .file(let executable, let size, _, _) = self else { return }
+        self = .file(executable: executable, size: size, digest: content.digest, chunks: content.chunks)
+    }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Synchronization
 
 /// Turns the selected files of a directory into a `SourceTree`.
@@ -20,28 +19,15 @@ public enum SourceScanner {
         let began = FileStamp.now()
         let cache = cacheFile.map(StatCache.init(file:)) ?? StatCache()
         let walk = try await DirectoryWalk.run(root: root, selection: selection, cache: cache)
-        var entries: [SourceTree.Entry] = []
-        entries.reserveCapacity(walk.found.count)
-        var unknown: [(index: Int, file: DirectoryWalk.File)] = []
-        var fileCount = 0
-        for found in walk.found {
-            switch found {
-            case .directory(let path): entries.append(SourceTree.Entry(path: path, kind: .directory))
-            case .link(let path, let target): entries.append(SourceTree.Entry(path: path, kind: .symlink(target: target)))
-            case .file(let file, let content):
-                fileCount += 1
-                if content == nil { unknown.append((entries.count, file)) }
-                entries.append(entry(file, content ?? FileContent(digest: .ofNothing, chunks: [])))
-            }
-        }
-        try await hash(unknown, try FileReader(root: root)) { entries[$0] = entry($1, $2) }
+        var entries = walk.entries
+        try await hash(walk, try FileReader(root: root)) { entries[$0].kind.replaceContent(by: $1) }
 
         var warnings: [String] = []
         // When every file was known, the cache may still hold files that are gone; it is written when these are many.
-        let isStale = unknown.contains { StatCache.isSettled($0.file.stamp, scanBegan: began) } || cache.count > 2 * fileCount
+        let isStale = walk.unknown.contains { StatCache.isSettled($0.stamp, scanBegan: began) } || cache.count > 2 * entries.count
         if let cacheFile, isStale {
             do {
-                try StatCache.write(settled(walk.found, entries, scanBegan: began), to: cacheFile)
+                try StatCache.write(settled(walk, entries, cache, scanBegan: began), to: cacheFile)
             } catch {
                 warnings.append("The scan is not remembered and the next one will be slower: \(error)")
             }
@@ -50,51 +36,46 @@ public enum SourceScanner {
         return SourceScan(root: root, tree: SourceTree(checked: entries), warnings: warnings, cacheFile: cacheFile)
     }
 
-    private static func entry(_ file: DirectoryWalk.File, _ content: FileContent) -> SourceTree.Entry {
-        let size = Int(file.stamp.size)
-        return SourceTree.Entry(
-            path: file.path, kind: .file(executable: file.executable, size: size, digest: content.digest, chunks: content.chunks))
-    }
-
     /// The files that may be remembered.
     private static func settled(
-        _ found: [DirectoryWalk.Found], _ entries: [SourceTree.Entry], scanBegan: Int64
+        _ walk: DirectoryWalk, _ entries: [SourceTree.Entry], _ cache: StatCache, scanBegan: Int64
     ) -> [(stamp: FileStamp, content: FileContent)] {
-        zip(found, entries).compactMap { found, entry in
-            guard case .file(let file, _) = found, case .file(_, _, let digest, let chunks) = entry.kind,
-                StatCache.isSettled(file.stamp, scanBegan: scanBegan)
-            else { return nil }
-            return (file.stamp, FileContent(digest: digest, chunks: chunks))
+        zip(walk.origins, entries).compactMap { origin, entry in
+            guard case .file(_, _, let digest, let chunks) = entry.kind else { return nil }
+            switch origin {
+            case .none: return nil
+            case .cache(let record): return (cache.stamp(Int(record)), FileContent(digest: digest, chunks: chunks))
+            case .unknown(let number):
+                let stamp = walk.unknown[Int(number)].stamp
+                return StatCache.isSettled(stamp, scanBegan: scanBegan) ? (stamp, FileContent(digest: digest, chunks: chunks)) : nil
+            }
         }
     }
 
-    private typealias Unknown = (index: Int, file: DirectoryWalk.File)
-
-    /// Hashes files, as many at once as there are processors.
-    private static func hash(
-        _ files: [Unknown], _ reader: FileReader, found: (Int, DirectoryWalk.File, FileContent) -> Void
-    ) async throws {
-        guard !files.isEmpty else { return }
-        let groups = groups(files)
+    /// Hashes the files of which the content is not known, as many at once as there are processors.
+    private static func hash(_ walk: DirectoryWalk, _ reader: FileReader, found: (Int, FileContent) -> Void) async throws {
+        guard !walk.unknown.isEmpty else { return }
+        let groups = groups(walk)
         let next = Counter()
-        try await withThrowingTaskGroup(of: [(Range<Int>, [FileContent])].self) { tasks in
-            for _ in 0..<min(groups.count, ProcessInfo.processInfo.activeProcessorCount) {
+        try await withThrowingTaskGroup(of: [(Int, FileContent)].self) { tasks in
+            for _ in 0..<min(groups.count, Processors.count) {
                 tasks.addTask {
                     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
                     defer { buffer.deallocate() }
-                    var results: [(Range<Int>, [FileContent])] = []
+                    var results: [(Int, FileContent)] = []
                     while true {
                         let number = next.take()
                         guard number < groups.count else { return results }
                         try Task.checkCancellation()
-                        results.append((groups[number], try files[groups[number]].map { try reader.hash($0.file, buffer: buffer) }))
+                        for file in walk.unknown[groups[number]] {
+                            let content = try reader.hash(walk.entries[file.entry].path, file.stamp, buffer: buffer)
+                            results.append((file.entry, content))
+                        }
                     }
                 }
             }
             for try await results in tasks {
-                for (range, contents) in results {
-                    for (unknown, content) in zip(files[range], contents) { found(unknown.index, unknown.file, content) }
-                }
+                for (entry, content) in results { found(entry, content) }
             }
         }
     }
@@ -105,15 +86,15 @@ public enum SourceScanner {
         func take() -> Int { value.wrappingAdd(1, ordering: .relaxed).oldValue }
     }
 
-    private static func groups(_ files: [Unknown]) -> [Range<Int>] {
+    private static func groups(_ walk: DirectoryWalk) -> [Range<Int>] {
         var result: [Range<Int>] = []
         var start = 0
         var size: Int64 = 0
-        for (index, (_, file)) in files.enumerated() {
+        for (number, file) in walk.unknown.enumerated() {
             size += file.stamp.size
-            if index + 1 - start == groupCount || size >= groupSize || index + 1 == files.count {
-                result.append(start..<(index + 1))
-                (start, size) = (index + 1, 0)
+            if number + 1 - start == groupCount || size >= groupSize || number + 1 == walk.unknown.count {
+                result.append(start..<(number + 1))
+                (start, size) = (number + 1, 0)
             }
         }
         return result

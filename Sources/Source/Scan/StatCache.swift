@@ -51,16 +51,44 @@ struct StatCache: Sendable {
     }
 
     /// The content of the file with that stamp, if it is known.
-    subscript(stamp: FileStamp) -> FileContent? {
+    subscript(stamp: FileStamp) -> FileContent? { record(of: stamp, near: 0).map(content) }
+
+    /// The number of the record of the file with that stamp, if it is known.
+    /// - Parameter guess: the number that it probably is.
+    func record(of stamp: FileStamp, near guess: Int) -> Int? {
         guard count > 0 else { return nil }
+        if guess < count, self.stamp(guess) == stamp { return guess }
         let mask = table.count - 1
         var slot = StatCache.hash(stamp.inode) & mask
         while table[slot] != 0 {
-            let place = StatCache.place(Int(table[slot]) - 1)
-            if StatCache.word(bytes, place + 8) == stamp.inode, StatCache.stamp(bytes, place) == stamp { return content(place) }
+            let number = Int(table[slot]) - 1
+            if StatCache.word(bytes, StatCache.place(number) + 8) == stamp.inode, self.stamp(number) == stamp { return number }
             slot = (slot + 1) & mask
         }
         return nil
+    }
+
+    func stamp(_ number: Int) -> FileStamp {
+        let place = StatCache.place(number)
+        return bytes.withUnsafeBytes { bytes in
+            func word(_ number: Int) -> UInt64 {
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: place + number * 8, as: UInt64.self))
+            }
+            return FileStamp(
+                device: word(0), inode: word(1), size: Int64(bitPattern: word(2)), modified: Int64(bitPattern: word(3)),
+                changed: Int64(bitPattern: word(4)))
+        }
+    }
+
+    func content(_ number: Int) -> FileContent {
+        let place = StatCache.place(number) + 5 * 8
+        let first = Int(StatCache.word(bytes, place + Digest.byteCount))
+        let length = Int(StatCache.word(bytes, place + Digest.byteCount + 8))
+        let start = StatCache.place(count) + first * Digest.byteCount
+        return bytes.withUnsafeBytes { bytes in
+            func digest(_ place: Int) -> Digest { Digest(exactly: UnsafeRawBufferPointer(rebasing: bytes[place..<(place + Digest.byteCount)])) }
+            return FileContent(digest: digest(place), chunks: length == 0 ? [] : (0..<length).map { digest(start + $0 * Digest.byteCount) })
+        }
     }
 
     static func isSettled(_ stamp: FileStamp, scanBegan: Int64) -> Bool {
@@ -101,17 +129,6 @@ struct StatCache: Sendable {
         try StateFile.write(encode(files), to: path)
     }
 
-    private func content(_ record: Int) -> FileContent {
-        let place = record + 5 * 8
-        let first = Int(StatCache.word(bytes, place + Digest.byteCount))
-        let length = Int(StatCache.word(bytes, place + Digest.byteCount + 8))
-        let start = StatCache.place(count) + first * Digest.byteCount
-        return bytes.withUnsafeBytes { bytes in
-            func digest(_ place: Int) -> Digest { Digest(exactly: UnsafeRawBufferPointer(rebasing: bytes[place..<(place + Digest.byteCount)])) }
-            return FileContent(digest: digest(place), chunks: (0..<length).map { digest(start + $0 * Digest.byteCount) })
-        }
-    }
-
     private static func table(_ bytes: [UInt8], _ count: Int) -> [UInt32] {
         var capacity = 16
         while capacity < 2 * count { capacity *= 2 }
@@ -127,12 +144,6 @@ struct StatCache: Sendable {
     private static func place(_ number: Int) -> Int { prologue + number * recordSize }
 
     private static func hash(_ inode: UInt64) -> Int { Int(truncatingIfNeeded: (inode &* 0x9E37_79B9_7F4A_7C15) >> 32) }
-
-    private static func stamp(_ bytes: [UInt8], _ place: Int) -> FileStamp {
-        FileStamp(
-            device: word(bytes, place), inode: word(bytes, place + 8), size: Int64(bitPattern: word(bytes, place + 16)),
-            modified: Int64(bitPattern: word(bytes, place + 24)), changed: Int64(bitPattern: word(bytes, place + 32)))
-    }
 
     private static func word(_ bytes: [UInt8], _ place: Int) -> UInt64 {
         bytes.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: place, as: UInt64.self)) }
