@@ -109,4 +109,46 @@ struct BuildQueueTests {
         let woken = queue.release(key("running"))
         #expect(woken == (1...10).map { key("\($0)") } + [key("20")])
     }
+
+    /// The rule itself, one turn after the other, as a judge of the quicker way to the same order.
+    @Test func `the order is that of one turn after the other`() {
+        var numbers = SystemRandomNumberGenerator()
+        for round in 0..<100 {
+            var queue = BuildQueue(limit: Int.random(in: 1...4, using: &numbers))
+            var known: [ObjectKey] = []
+            for number in 0..<60 {
+                let some = key("e\(number)", in: "n\(Int.random(in: 0..<7, using: &numbers))")
+                switch Int.random(in: 0..<5, using: &numbers) {
+                case 0: if let other = known.randomElement(using: &numbers) { _ = queue.release(other) }
+                case 1 where number % 7 == 0: queue.hold(some)
+                default: _ = queue.take(some)
+                }
+                known.append(some)
+            }
+            let order = queue.order()
+            for (index, waiting) in order.enumerated() {
+                var asked = queue
+                guard case .place(let told) = asked.take(waiting) else { continue }
+                #expect(told >= index + 1 && told < index + 11 && (index >= 10 || told == index + 1), "round \(round)")
+            }
+            // Who is served takes its place among the running builds of its namespace.
+            var left = queue
+            for expected in order {
+                #expect(left.order().first == expected, "round \(round)")
+                left.hold(expected)
+            }
+            #expect(left.order() == [])
+        }
+    }
+
+    /// Each of them asks when the operator starts.
+    @Test(.timeLimit(.minutes(10)), arguments: [1, 50, 1000]) func `thousands of environments ask in time`(namespaces: Int) {
+        var queue = BuildQueue(limit: 4)
+        let began = ContinuousClock.now
+        for number in 0..<3000 { _ = queue.take(key("e\(number)", in: "n\(number % namespaces)")) }
+        // The first ten places and then each tenth of 2,996.
+        #expect(queue.release(key("e0", in: "n0")).count == 10 + 298)
+        // It takes seconds at most; it took hours while each was told its place by counting through all turns.
+        #expect(ContinuousClock.now - began < .seconds(120))
+    }
 }
