@@ -177,7 +177,8 @@ let package = Package(
             name: "seaway", dependencies: ["SeawayOperator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: settings),
         // Measures, is not shipped.
-        .executableTarget(name: "seaway-bench", dependencies: ["Source"], path: "Benchmarks", exclude: ["run"], swiftSettings: settings),
+        .executableTarget(name: "seaway-bench", path: "Benchmarks", exclude: ["run", "Scan"], swiftSettings: settings),
+        .executableTarget(name: "seaway-scan", dependencies: ["Source"], path: "Benchmarks/Scan", swiftSettings: settings),
 
         // Tests.
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),

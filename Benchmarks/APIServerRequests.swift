@@ -28,7 +28,12 @@ struct APIServerRequests {
         ]
     }
 
-    func get(_ path: String) -> Program { Program(["curl"] + options + [server + path]) }
+    /// How long one request takes, connection and TLS included but not the start of curl, in seconds.
+    func roundTrip() throws -> Double {
+        let told = try Program(["curl"] + options + ["--output", "/dev/null", "--write-out", "%{time_total}", server + "/healthz"]).run().output
+        guard let seconds = Double(told) else { throw BenchmarkError("curl tells no time: \(told)") }
+        return seconds
+    }
 
     func send(_ method: String, _ path: String, type: String = "application/json", file: String) -> Program {
         Program(

@@ -9,12 +9,18 @@ struct Budget {
     var rival = "–"
     var ratio = "–"
     var budget: String
-    var kept: Bool
+    /// `nil` where the design has no budget.
+    var kept: Bool?
 
     /// A measurement that could not be made.
     static func unmeasured(_ name: String, _ why: any Error) -> Budget {
         let reason = String(describing: why).split(whereSeparator: \.isNewline).joined(separator: " ").suffix(400)
         return Budget(name: name, ours: "not measured: \(reason)", budget: "–", kept: false)
+    }
+
+    /// A measurement that the design asks for without saying how it is to come out.
+    static func figure(_ name: String, ours: String, rival: String, ratio: String) -> Budget {
+        Budget(name: name, ours: ours, rival: rival, ratio: ratio, budget: "none", kept: nil)
     }
 
     static let header = """
@@ -23,7 +29,7 @@ struct Budget {
         """
 
     /// A row of a Markdown table.
-    var row: String { "| \(name) | \(ours) | \(rival) | \(ratio) | \(budget) | \(kept ? "kept" : "**missed**") |" }
+    var row: String { "| \(name) | \(ours) | \(rival) | \(ratio) | \(budget) | \(kept.map { $0 ? "kept" : "**missed**" } ?? "") |" }
 }
 
 enum Figure {

@@ -65,14 +65,16 @@ struct PageBenchmark: Benchmark {
             throw BenchmarkError("the audit log shows \(shares.count) whole syncs of \(bench.rounds)")
         }
         let total = Samples(shares.suffix(bench.rounds).map(\.total))
+        let wait = Samples(shares.suffix(bench.rounds).map(\.routingWait))
         let parts = [
             ("spec → Job", Samples(shares.map(\.toJob))), ("image → Deployment", Samples(shares.map(\.toDeployment))),
             ("available → Ready", Samples(shares.map(\.toReady))),
-            ("not counted: until the earlier pod was out of reach", Samples(shares.map(\.routingWait))),
         ]
         bench.note("own share: " + parts.map { "\($0.0) p50 \(Figure.seconds($0.1.median)) p95 \(Figure.seconds($0.1.p95))" }.joined(separator: ", "))
         return Budget(
-            name: budgets[1], ours: "\(Figure.seconds(total.p95)), p50 \(Figure.seconds(total.median)), \(total.values.count) syncs",
+            name: budgets[1],
+            ours: "\(Figure.seconds(total.p95)), p50 \(Figure.seconds(total.median)), \(total.values.count) syncs; not in it until the earlier pod "
+                + "was out of reach: p50 \(Figure.seconds(wait.median)), p95 \(Figure.seconds(wait.p95))",
             budget: "< 300 ms", kept: total.p95 < 0.3)
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Source
 
 /// Scanning a large tree for the first time, and again.
 struct ScanBenchmark: Benchmark {
@@ -61,11 +60,5 @@ struct ScanBenchmark: Benchmark {
         return Budget(
             name: budgets[1], ours: Figure.seconds(ours.median), rival: "git status \(Figure.seconds(theirs.median))",
             ratio: Figure.ratio(ratio), budget: "≤ 1.0 ×", kept: ratio <= 1)
-    }
-
-    /// The process that is measured: `seaway-bench scan DIRECTORY CACHE-FILE` prints how many files there are.
-    static func child(root: String, cache: String) async throws {
-        let scan = try await SourceScanner.scan(root: root, selection: try Selection(), cacheFile: cache)
-        print(scan.tree.fileCount)
     }
 }

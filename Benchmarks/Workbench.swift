@@ -13,7 +13,7 @@ protocol Benchmark {
 /// What measurements share: a directory that goes away, the programs, the cluster.
 final class Workbench {
     let directory: String
-    /// Where seactl, seaway and this program are.
+    /// Where seactl, seaway, seaway-scan and this program are.
     let binaries: String
     /// Rounds of the measurements that sync.
     let rounds: Int
@@ -48,7 +48,7 @@ final class Workbench {
     }
 
     func scan(_ tree: LargeTree, cache: String) throws -> (files: Int, seconds: Double) {
-        let result = try Program(["\(binaries)/seaway-bench", "scan", tree.root, cache]).run()
+        let result = try Program(["\(binaries)/seaway-scan", tree.root, cache]).run()
         guard let files = Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines)), files >= LargeTree.fileCount else {
             throw BenchmarkError("the scan found \(result.output) files instead of \(LargeTree.fileCount)")
         }
