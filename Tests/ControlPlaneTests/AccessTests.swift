@@ -93,6 +93,44 @@ import Testing
         }
     }
 
+    /// As in a pod, where the kubelet writes a new token into the file: the old one is of an account that is gone.
+    @Test func aTokenThatWasReplacedInItsFileIsReadAgain() async throws {
+        try await ControlPlane.withNamespace { client, namespace in
+            func token(_ account: String) async throws -> String {
+                _ = try await client.create([
+                    "apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": .string(account), "namespace": .string(namespace)],
+                ])
+                let request = APIRequest.tokenRequest(serviceAccount: account, namespace: namespace, audiences: [], expirationSeconds: 600)
+                return try #require(try await client.send(request, as: TokenRequest.self).status).token
+            }
+            let file = FileManager.default.temporaryDirectory.appending(path: "seaway-\(namespace).token")
+            defer { try? FileManager.default.removeItem(at: file) }
+            try await token("first").write(to: file, atomically: true, encoding: .utf8)
+            var configuration = try ControlPlane.configuration()
+            configuration.credentials = Credentials(bearer: .tokenFile(file.path))
+            try await ControlPlane.withClient(configuration) { pod in
+                /// Who the API server takes the client for: nobody when it does not accept its token.
+                func user() async throws -> String? {
+                    let error = await #expect(throws: KubernetesError.self) { try await pod.list(Secret.self, namespace: "kube-system") }
+                    guard error?.isForbidden == true else { return nil }
+                    return ["first", "second"].first { error?.message.contains("system:serviceaccount:\(namespace):\($0)\"") == true }
+                }
+                #expect(try await user() == "first")
+                try await token("second").write(to: file, atomically: true, encoding: .utf8)
+                try await client.delete(.serviceAccounts, name: "first", namespace: namespace)
+                // The API server remembers for seconds that it accepted a token; a client believes its file for a minute.
+                let deadline = ContinuousClock.now + .seconds(50)
+                var seen: [String?] = []
+                while seen.last != "second", ContinuousClock.now < deadline {
+                    seen.append(try await user())
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+                #expect(seen.last == "second")
+                #expect(!seen.contains(nil), "no request fails meanwhile")
+            }
+        }
+    }
+
     @Test func impersonation() async throws {
         var configuration = try ControlPlane.configuration()
         configuration.credentials.impersonation = .init(user: "kim", groups: ["designers"])

@@ -2,6 +2,7 @@ import Foundation
 import KubernetesClient
 import KubernetesModel
 import SeawayAPI
+import Subprocess
 
 /// A small web application in a directory of its own, synced by the real `seactl` into a namespace of its own.
 struct Application: Sendable {
@@ -96,12 +97,16 @@ struct Application: Sendable {
     func seactl(_ arguments: String...) async throws -> Ended { try await seactl(arguments) }
 
     /// Runs the `seactl` that was just built, and checks every status that the Environment has meanwhile.
-    func seactl(_ arguments: [String], kubeconfig: String? = nil) async throws -> Ended {
+    /// - Parameter ending: as in `run`.
+    func seactl(
+        _ arguments: [String], kubeconfig: String? = nil, ending: (signal: Signal, after: @Sendable () async throws -> Void)? = nil
+    ) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
         return try await cluster.checkingStatuses(of: self) {
             try await run(
                 program, arguments + ["--kubeconfig", kubeconfig ?? cluster.kubeconfig], in: directory,
-                environment: ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester"])
+                environment: ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester"],
+                ending: ending)
         }
     }
 

@@ -66,10 +66,10 @@ struct ManifestFieldTests {
         name: \(application.name)
         environments:
           - name: dev
-            namespace: \(application.namespace)
+            namespace: "${E2E_NAMESPACE:-\(application.namespace)}"
             temporary: true
             ttl: 2h
-            secrets: [{name: db, fromEnvFile: .env.dev}]
+            secrets: [{name: db, fromEnvFile: .env.dev}, {name: "files-of-${USER}", fromFile: {tls.key: "${NAME}.key"}}]
             vars:
               env: [{name: MODE, value: 1.10}, {name: KEY, valueFrom: {secretKeyRef: {name: db, key: PASSWORD}}}]
               envFrom: [{prefix: DB_, secretRef: {name: db}}]
@@ -78,7 +78,7 @@ struct ManifestFieldTests {
               context: app
               target: dev
               platform: \(Self.platform)
-              buildArgs: {BASE: "\(application.cluster.baseImage)", WORD: said in the manifest}
+              buildArgs: {BASE: "\(application.cluster.baseImage)", WORD: "said by ${USER} in ${NAME}"}
               include: ["^app/", "^docker/"]
               exclude: ["^app/left-out"]
               cache: none
@@ -117,6 +117,7 @@ struct ManifestFieldTests {
                 try application.write("docker/app.Dockerfile", Self.dockerfile)
                 try application.write("other/file.txt", "not sent either\n")
                 try application.write(".env.dev", "PASSWORD=first\n")
+                try application.write("\(application.name).key", "a key\n")
                 try application.write("manifest.yaml", everything(application, host))
                 let synced = try await application.sync()
                 try #require(synced.ended.exitCode == 0, "\(synced.ended)")
@@ -124,7 +125,7 @@ struct ManifestFieldTests {
                 #expect(url.hasPrefix("http://\(host)"))
                 var wanted = Report(
                     mode: "1.10", password: "first", prefixed: "first", directory: "/elsewhere", user: 1234, arguments: ["--verbose", "3"],
-                    word: "said in the manifest", stage: "dev", files: ["report.py", "stage", "word"])
+                    word: "said by tester in \(application.name)", stage: "dev", files: ["report.py", "stage", "word"])
                 #expect(try await report(url) == wanted)
 
                 try await expectBuild(application)
@@ -185,8 +186,10 @@ struct ManifestFieldTests {
         #expect(app["lifecycle"]?["preStop"] != nil, "the drain stands beside it")
         let secret = try await application.cluster.client.get(Secret.self, "db", namespace: application.namespace)
         #expect(secret.metadata.ownerReferences?.map(\.kind) == ["Environment"])
+        let files = try await object(application, .secrets, "files-of-tester")
+        #expect(files["data"] == ["tls.key": .string(Data("a key\n".utf8).base64EncodedString())])
         let version = template["metadata"]?["annotations"]?[Names.secretsAnnotation]?.stringValue
-        #expect(version?.hasPrefix("db=") == true)
+        #expect(version?.contains("db=") == true && version?.contains("files-of-tester=") == true)
     }
 
     private func expectNetwork(_ application: Application, _ host: String) async throws {

@@ -9,8 +9,6 @@ import Testing
 
 /// Old sources are removed, on a directory and on a real S3.
 @Suite struct SourceCollectionTests {
-    static let endpoint = ProcessInfo.processInfo.environment["SEAWAY_TEST_S3_ENDPOINT"]
-
     private let app: ObjectName
 
     init() throws { app = try ObjectName(namespace: "shop", name: "app") }
@@ -22,23 +20,7 @@ import Testing
             let objects = DirectoryObjectStore(root: directory)
             return try await body(objects, SourceStore(objects: objects, lease: lease))
         }
-        if Self.endpoint == nil, ProcessInfo.processInfo.environment["SEAWAY_SKIP_CLUSTER_TESTS"] == "1" { return }
-        let endpoint = try #require(Self.endpoint, "SEAWAY_TEST_S3_ENDPOINT names a real S3; scripts/cluster gives one")
-        let variables = ProcessInfo.processInfo.environment
-        let objects = try S3ObjectStore(
-            configuration: S3Configuration(
-                endpoint: endpoint, bucket: "seaway-collect-\(UUID().uuidString.lowercased())",
-                accessKey: try #require(variables["SEAWAY_S3_ACCESS_KEY"]), secretKey: try #require(variables["SEAWAY_S3_SECRET_KEY"])),
-            logger: Logger(label: "test"))
-        do {
-            try await objects.prepare()
-            try await body(objects, SourceStore(objects: objects, lease: lease))
-            try await objects.deleteAll("sources/")
-        } catch {
-            try? await objects.shutdown()
-            throw error
-        }
-        try await objects.shutdown()
+        try await withS3(bucket: "seaway-collect") { objects in try await body(objects, SourceStore(objects: objects, lease: lease)) }
     }
 
     private func pack(_ contents: [[UInt8]]) throws -> Pack {

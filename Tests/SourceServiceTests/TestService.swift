@@ -24,7 +24,7 @@ struct TestService: Sendable {
 
     let port: Int
     let directory: String
-    let objects: DirectoryObjectStore
+    let objects: any ObjectStore
     let store: SourceStore
     let client: HTTPClient
     let log: LogRecorder
@@ -60,16 +60,39 @@ struct TestService: Sendable {
     func storedKeys() async throws -> [String] { try await objects.list("") }
 }
 
+/// Runs `body` with a bucket of its own on a real S3, which is emptied afterwards. Without one it fails, so that this is seen, but for
+/// `SEAWAY_SKIP_CLUSTER_TESTS=1`.
+func withS3(bucket: String, _ body: (S3ObjectStore) async throws -> Void) async throws {
+    let variables = ProcessInfo.processInfo.environment
+    if variables["SEAWAY_TEST_S3_ENDPOINT"] == nil, variables["SEAWAY_SKIP_CLUSTER_TESTS"] == "1" { return }
+    let endpoint = try #require(variables["SEAWAY_TEST_S3_ENDPOINT"], "SEAWAY_TEST_S3_ENDPOINT names a real S3; scripts/cluster gives one")
+    let objects = try S3ObjectStore(
+        configuration: S3Configuration(
+            endpoint: endpoint, bucket: "\(bucket)-\(UUID().uuidString.lowercased())",
+            accessKey: try #require(variables["SEAWAY_S3_ACCESS_KEY"]), secretKey: try #require(variables["SEAWAY_S3_SECRET_KEY"])),
+        logger: Logger(label: "test"))
+    do {
+        try await objects.prepare()
+        try await body(objects)
+        try await objects.deleteAll("sources/")
+    } catch {
+        try? await objects.shutdown()
+        throw error
+    }
+    try await objects.shutdown()
+}
+
 /// Runs `body` with a service that is stopped and removed afterwards.
+/// - Parameter objects: where it keeps sources; `nil`: in a directory of its own.
 func withService(
-    isReady: Bool = true, patience: BodyPatience = BodyPatience(), authenticate: SourceAuthenticator? = nil,
+    objects: (any ObjectStore)? = nil, isReady: Bool = true, patience: BodyPatience = BodyPatience(), authenticate: SourceAuthenticator? = nil,
     _ body: @escaping @Sendable (TestService) async throws -> Void
 ) async throws {
     let directory = NSTemporaryDirectory() + "seaway-service-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let identity = try Identity()
-    let objects = DirectoryObjectStore(root: "\(directory)/store")
+    let objects = objects ?? DirectoryObjectStore(root: "\(directory)/store")
     let store = SourceStore(objects: objects)
     let log = LogRecorder()
     let (ports, port) = AsyncStream<Int>.makeStream()
@@ -165,6 +188,11 @@ final class RequestRecorder: Sendable {
     private let recorded = Mutex<[TransferRequest]>([])
 
     var requests: [TransferRequest] { recorded.withLock { $0 } }
+
+    /// What is in the packs that were sent.
+    func chunks() throws -> [Source.Digest] {
+        try requests.filter { $0.method == "PUT" }.flatMap { try PackReader.check(Array($0.body ?? Data())).map(\.digest) }
+    }
 
     func forget() { recorded.withLock { $0.removeAll() } }
 
