@@ -6,17 +6,18 @@ import Testing
 
 /// What a user reads who asks kubectl about the resource.
 @Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct ExplainTests {
-    /// The fields of the schema that have fields, by their paths.
+    /// The fields of the schema that have fields, by their paths. The document that Kubernetes 1.20 gives kubectl has none for what may be
+    /// null: of these it explains what they are, and not what is in them.
     private func groups(_ schema: JSONValue, _ path: String) -> [(path: String, fields: [String: JSONValue])] {
         let fields = schema["properties"]?.objectValue ?? schema["items"]?["properties"]?.objectValue ?? [:]
-        guard !fields.isEmpty else { return [] }
+        guard !fields.isEmpty, schema["nullable"] != true else { return [] }
         return [(path, fields)] + fields.sorted { $0.key < $1.key }.flatMap { groups($0.value, "\(path).\($0.key)") }
     }
 
     private func explain(_ program: String, _ path: String) async throws -> String? {
         let kubeconfig = try #require(ProcessInfo.processInfo.environment["SEAWAY_TEST_KUBECONFIG"])
         let result = try await Subprocess.run(
-            .name(program), arguments: ["--kubeconfig", kubeconfig, "explain", path], input: .none, output: .string(limit: 1 << 20),
+            .name("env"), arguments: [program, "--kubeconfig", kubeconfig, "explain", path], input: .none, output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20))
         // kubectl breaks lines.
         return result.terminationStatus.isSuccess ? result.standardOutput.split(whereSeparator: \.isWhitespace).joined(separator: " ") : nil
@@ -40,7 +41,7 @@ import Testing
                     count += 1
                 }
             }
-            #expect(count > 90)
+            #expect(count > 40)
         }
     }
 }

@@ -83,12 +83,15 @@ func withS3(bucket: String, _ body: (S3ObjectStore) async throws -> Void) async 
 }
 
 /// Runs `body` with a service that is stopped and removed afterwards.
-/// - Parameter objects: where it keeps sources; `nil`: in a directory of its own.
+/// - Parameters:
+///   - folder: where its directory is made.
+///   - objects: where it keeps sources; `nil`: in that directory.
 func withService(
-    objects: (any ObjectStore)? = nil, isReady: Bool = true, patience: BodyPatience = BodyPatience(), authenticate: SourceAuthenticator? = nil,
+    in folder: String = NSTemporaryDirectory(), objects: (any ObjectStore)? = nil, isReady: Bool = true, patience: BodyPatience = BodyPatience(),
+    authenticate: SourceAuthenticator? = nil,
     _ body: @escaping @Sendable (TestService) async throws -> Void
 ) async throws {
-    let directory = NSTemporaryDirectory() + "seaway-service-" + UUID().uuidString
+    let directory = folder + "seaway-service-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let identity = try Identity()
@@ -196,9 +199,11 @@ final class RequestRecorder: Sendable {
 
     func forget() { recorded.withLock { $0.removeAll() } }
 
+    func note(_ request: TransferRequest) { recorded.withLock { $0.append(request) } }
+
     func recording(_ transport: @escaping TransferTransport) -> TransferTransport {
         { request in
-            self.recorded.withLock { $0.append(request) }
+            self.note(request)
             return try await transport(request)
         }
     }
