@@ -170,7 +170,8 @@ let package = Package(
         .target(
             name: "SeawayLocal",
             dependencies: [
-                "KubernetesModel", "SeawayAPI", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess"),
+                "KubernetesModel", "SeawayAPI", "SeawayDependencies", "SeawayPlan", "Source",
+                .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: settings),
         .executableTarget(name: "seactl", dependencies: ["SeactlKit"], swiftSettings: settings),
         .executableTarget(
@@ -250,18 +251,20 @@ let package = Package(
         .testTarget(
             name: "SeawayOperatorTests",
             dependencies: ["KubernetesModel", "SeawayOperator", .product(name: "NIOSSL", package: "swift-nio-ssl")], swiftSettings: settings),
+        .target(
+            name: "PodmanStorage", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")], path: "Tests/PodmanStorage",
+            swiftSettings: settings),
         .testTarget(
             name: "SeawayLocalTests",
-            dependencies: [
-                "KubernetesModel", "SeawayAPI", "SeawayLocal", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess"),
-            ], swiftSettings: settings),
+            dependencies: ["KubernetesModel", "PodmanStorage", "SeawayAPI", "SeawayDependencies", "SeawayLocal", "SeawayPlan", "Source"],
+            swiftSettings: settings),
         .testTarget(
             name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings
         ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "SeawayAPI", "Source", "SourceTransfer",
+                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "PodmanStorage", "SeawayAPI", "Source", "SourceTransfer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -4,7 +4,7 @@ import Foundation
 struct SeawayBench {
     static let benchmarks: [any Benchmark & Sendable] = [
         ScanBenchmark(), WireBenchmark(), UnchangedBenchmark(), PageBenchmark(), UploadMemoryBenchmark(), DependenciesBenchmark(),
-        ScaleBenchmark(),
+        LocalBenchmark(), ScaleBenchmark(),
     ]
 
     static func main() {

@@ -62,6 +62,7 @@ struct OperatorService: ServiceLifecycle.Service {
         let queue = WorkQueue<KubernetesModel.ObjectKey>()
         view.wake { queue.add($0) }
         let office = Office()
+        let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
         let server = SourceServer(
             configuration: .init(
                 host: "0.0.0.0", port: options.port, certificateChainPEM: certificates.chainPEM, privateKeyPEM: certificates.keyPEM),
@@ -70,6 +71,8 @@ struct OperatorService: ServiceLifecycle.Service {
                 guard case .authenticated(_, _, let namespace, _) = try await cluster.reviewToken(token, audience: Names.audience) else { return nil }
                 return namespace
             },
+            // An image that nobody has: what is asked is whether the registry answers.
+            registry: { _ = try await registry.contains(repository: "seaway/doctor", tag: "none") },
             // Uploads and removals are kept apart within one process, so requests reach the leader alone: a standby is not ready.
             readiness: { view.isReady && office.isLeading }, logger: logger)
         let collector = SourceCollector(
@@ -92,7 +95,7 @@ struct OperatorService: ServiceLifecycle.Service {
                 try await election.withLeadership { leadership in
                     office.take(leadership)
                     let guarded = cluster.guardingWrites { try leadership.check() }
-                    await work(queue, view, guarded, http, sources, settings, checkLeadership: { try leadership.check() })
+                    await work(queue, view, guarded, http, sources, registry, settings, checkLeadership: { try leadership.check() })
                 }
             }
             // None of them ends by itself: whichever does, takes the others along.
@@ -109,12 +112,11 @@ struct OperatorService: ServiceLifecycle.Service {
 
     private func work(
         _ queue: WorkQueue<KubernetesModel.ObjectKey>, _ view: ClusterView, _ cluster: KubernetesClient, _ http: HTTPClient,
-        _ sources: SourceStore, _ settings: OperatorSettings, checkLeadership: @escaping @Sendable () throws -> Void
+        _ sources: SourceStore, _ registry: RegistryClient, _ settings: OperatorSettings, checkLeadership: @escaping @Sendable () throws -> Void
     ) async {
         let slots = BuildSlots(limit: options.maxConcurrentBuilds)
         // Builds that an earlier operator started keep their slots.
         for key in view.running { slots.hold(key) }
-        let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
         let reconciler = Reconciler(
             settings: settings, view: view,
             lookUps: LookUps(

@@ -13,6 +13,10 @@ import SourceTransfer
 /// - Throws: When the token cannot be checked now.
 public typealias SourceAuthenticator = @Sendable (_ token: String) async throws -> String?
 
+/// Asks the registry for something.
+/// - Throws: What is wrong when it is not available, fit for users.
+public typealias RegistryCheck = @Sendable () async throws -> Void
+
 /// The routes of the source API.
 ///
 /// Every answer has the header `X-Seaway-Api: v1`, which tells answers of the operator from those of a proxy before it.
@@ -20,12 +24,13 @@ public typealias SourceAuthenticator = @Sendable (_ token: String) async throws 
 ///   - store: Where sources are kept.
 ///   - authenticate: Tells whose token it is. The namespace that it returns is the only one that a request may touch.
 ///   - patience: How slowly bodies may arrive.
+///   - registry: Asks the registry for something; throws what it answers when it is not available.
 public func sourceRoutes(
-    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience()
+    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience(), registry: RegistryCheck? = nil
 ) -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
     router.add(middleware: StatusErrors())
-    SourceController(store: store, authenticate: authenticate, patience: patience).addRoutes(to: router)
+    SourceController(store: store, authenticate: authenticate, patience: patience, registry: registry).addRoutes(to: router)
     return router
 }
 
@@ -40,11 +45,13 @@ struct SourceController: Sendable {
     let store: SourceStore
     let authenticate: SourceAuthenticator
     let patience: BodyPatience
+    let registry: RegistryCheck?
     private let permits = Permits(bodiesAtOnce)
     private let tokens = TokenCache()
 
-    init(store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience) {
+    init(store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience, registry: RegistryCheck? = nil) {
         self.store = store
+        self.registry = registry
         self.patience = patience
         self.authenticate = authenticate
     }
@@ -57,6 +64,7 @@ struct SourceController: Sendable {
         router.get("\(base)/trees/{revision}/packs", use: getPacks)
         router.put("\(base)/packs/{id}", use: putPack)
         router.get("\(base)/packs/{id}", use: getPack)
+        if registry != nil { router.get("v1/namespaces/{namespace}/registry", use: getRegistry) }
     }
 
     @Sendable private func postTree(_ request: Request, _ context: Context) async throws -> Response {
@@ -128,10 +136,27 @@ struct SourceController: Sendable {
         return Response(status: .ok, headers: [.contentType: "application/octet-stream"], body: body)
     }
 
-    /// Checks the token against the namespace in the path.
+    @Sendable private func getRegistry(_ request: Request, _ context: Context) async throws -> Response {
+        try await authorize(request, for: try context.parameters.require("namespace"), context)
+        do {
+            try await registry?()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw RequestRefusal(.serviceUnavailable, "\(error)", reason: SourceAPI.registryUnavailable)
+        }
+        return Response(status: .noContent)
+    }
+
     private func authorize(_ request: Request, _ context: Context) async throws -> ObjectName {
         let environment = try ObjectName(
             namespace: try context.parameters.require("namespace"), name: try context.parameters.require("environment"))
+        try await authorize(request, for: environment.namespace, context)
+        return environment
+    }
+
+    /// Checks the token against the namespace in the path.
+    private func authorize(_ request: Request, for wanted: String, _ context: Context) async throws {
         guard let token = SourceController.token(of: request) else {
             throw RequestRefusal(.unauthorized, "The request has no token; send one of audience 'seaway' as \(SourceAPI.tokenHeader).")
         }
@@ -147,10 +172,9 @@ struct SourceController: Sendable {
         guard let namespace else {
             throw RequestRefusal(.unauthorized, "The token is not valid; it must be a ServiceAccount's, of audience 'seaway', and not expired.")
         }
-        guard namespace == environment.namespace else {
-            throw RequestRefusal(.forbidden, "The token belongs to another namespace than '\(environment.namespace)'.")
+        guard namespace == wanted else {
+            throw RequestRefusal(.forbidden, "The token belongs to another namespace than '\(wanted)'.")
         }
-        return environment
     }
 
     private static func token(of request: Request) -> String? {

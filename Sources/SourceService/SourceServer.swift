@@ -28,6 +28,7 @@ public struct SourceServer: Service {
     private let configuration: Configuration
     private let store: SourceStore
     private let authenticate: SourceAuthenticator
+    private let registry: RegistryCheck?
     private let readiness: @Sendable () async -> Bool
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
@@ -36,16 +37,18 @@ public struct SourceServer: Service {
     ///   - configuration: Where to listen, and with which certificate.
     ///   - store: Where sources are kept.
     ///   - authenticate: Tells whose token it is.
+    ///   - registry: Asks the registry for something.
     ///   - readiness: Whether the operator can serve; asked by `/readyz`.
     ///   - logger: Requests are logged at debug, failures at error; never tokens.
     ///   - onListening: Called once with the port when connections are accepted.
     public init(
-        configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator,
+        configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator, registry: RegistryCheck? = nil,
         readiness: @escaping @Sendable () async -> Bool, logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.store = store
         self.authenticate = authenticate
+        self.registry = registry
         self.readiness = readiness
         self.logger = logger
         self.onListening = onListening
@@ -70,7 +73,7 @@ public struct SourceServer: Service {
     }
 
     private func makeRouter() -> Router<BasicRequestContext> {
-        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience)
+        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience, registry: registry)
         let readiness = readiness
         router.get("healthz") { _, _ in "ok\n" }
         router.get("readyz") { _, _ -> Response in

@@ -43,6 +43,8 @@ public struct SourceAPI: Sendable, Equatable {
     public static let version = 1
     /// The reason of an answer that says that the object store is not available.
     public static let storeUnavailable = "SourceStoreUnavailable"
+    /// The reason of an answer that says that the registry is not available.
+    public static let registryUnavailable = "RegistryUnavailable"
     /// The largest tree as it travels, in bytes.
     public static let largestTree = 16 << 20
 
@@ -52,6 +54,11 @@ public struct SourceAPI: Sendable, Equatable {
     public init(namespace: String, environment: String) {
         self.namespace = namespace
         self.environment = environment
+    }
+
+    /// Asks whether the operator reaches the registry: 204 when it does.
+    public static func registry(namespace: String) -> TransferRequest {
+        TransferRequest(method: "GET", path: "/v1/namespaces/\(namespace)/registry")
     }
 
     private var base: String { "/v1/namespaces/\(namespace)/environments/\(environment)" }

@@ -32,6 +32,27 @@ struct AccessFailureTests {
         }
     }
 
+    @Test func doctorFindsNothingForSomebodyWhoMayEditOneNamespace() async throws {
+        try await Application.taken { application, cluster in
+            try await cluster.makeNamespace(application)
+            let developer = try await application.kubeconfig(of: "ada-of-\(application.namespace)")
+            _ = try await cluster.client.create([
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+                "metadata": ["name": "edits", "namespace": .string(application.namespace)],
+                "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"],
+                "subjects": [["apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": .string("ada-of-\(application.namespace)")]],
+            ])
+            let healthy = try await cluster.eventually("the role to count") {
+                let ended = try await application.seactl(["doctor", "-n", application.namespace], kubeconfig: developer)
+                return ended.output.contains("broken  permissions") ? nil : ended
+            }
+            #expect(healthy.exitCode == 0, "\(healthy)")
+            for part in ["cluster", "permissions", "operator", "store", "registry"] {
+                #expect(healthy.output.contains("ok      \(part): "), "\(part): \(healthy)")
+            }
+        }
+    }
+
     @Test func aNamespaceThatIsGoingAwayIsNamed() async throws {
         try await Application.taken { application, cluster in
             try await cluster.makeNamespace(application)

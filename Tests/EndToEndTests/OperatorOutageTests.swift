@@ -24,6 +24,8 @@ struct OperatorOutageTests {
                         let ended = try await application.seactl("env", "sync")
                         #expect(ended.exitCode == 3 && ended.errors.contains("SourceStoreUnavailable"), "\(ended)")
                         #expect(ended.errors.contains(words), "\(ended)")
+                        try await application.doctor(
+                            "ok      operator: answers", "broken  store: the operator does not reach the object store", words)
                         guard number == 0 else { return }
                         // The store may also go when the sources are sent already.
                         let other: JSONValue = ["spec": ["revision": .string(String(repeating: "a", count: 64))]]
@@ -47,6 +49,9 @@ struct OperatorOutageTests {
                     let ended = try await application.fails(
                         .init(.registryUnavailable, exit: 4, at: .imageBuilt, saying: "the registry cannot be asked", "127.0.0.1:1"))
                     #expect(ended.output.contains("trying again for up to 4 s"), "\(ended)")
+                    try await application.doctor(
+                        "ok      store: the operator reaches it", "broken  registry: the operator does not reach the registry", "127.0.0.1:1",
+                        "→ see to the registry, or name another one with `seactl install --registry`")
                 }
                 try await application.works(says: "hello one")
             }
@@ -61,6 +66,9 @@ struct OperatorOutageTests {
                 try await cluster.withOperator(replicas: 0) {
                     try await application.fails(.init(.operatorUnavailable, exit: 3, at: nil, saying: "seaway-system"))
                     try await application.serves(url, "hello one")
+                    try await application.doctor(
+                        "broken  operator: the operator does not answer", "→ `kubectl -n seaway-system get pods` tells whether it runs",
+                        "unknown store: only the operator can tell")
                     // It says what it last knew, and works without the operator.
                     let status = try await application.seactl("env", "status")
                     #expect(status.exitCode == 0 && status.output.contains("Ready"), "\(status)")
@@ -79,10 +87,21 @@ struct OperatorOutageTests {
                     try await cluster.withPretender(version, application) {
                         let ended = try await application.fails(.init(.versionSkew, exit: 3, at: nil, saying: version, words))
                         #expect(ended.errors.contains("next:"), "\(ended)")
+                        try await application.doctor("broken  operator: ", words, "→ ")
                     }
                 }
             }
         }
+    }
+}
+
+extension Application {
+    /// Checks that `seactl doctor` finds this, and nothing else that is wrong with the cluster.
+    fileprivate func doctor(_ words: String..., sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let ended = try await seactl("doctor")
+        #expect(
+            ended.output.contains("ok      cluster: ") && ended.output.contains("ok      permissions: "), "\(ended)", sourceLocation: sourceLocation)
+        for word in words { #expect(ended.output.contains(word), "'\(word)' is not in \(ended)", sourceLocation: sourceLocation) }
     }
 }
 

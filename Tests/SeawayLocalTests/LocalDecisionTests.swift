@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesModel
+import PodmanStorage
 import SeawayAPI
 import SeawayPlan
 import Source
@@ -51,7 +52,7 @@ struct LocalDecisionTests {
         #expect(document.readinessProbe?.action == .http(port: 8080, path: "/ready", headers: [:], isSecure: false))
         #expect(document.containerPorts == [.init(port: 8080, protocol: "TCP")])
         #expect(throws: LocalError.self) { try document.pod(0, ports: []) }
-        document.secrets = ["db": Secret(metadata: ObjectMeta(name: "db"), data: ["password": Data("s3cret".utf8)])]
+        document.values.secrets = ["db": ["password": Data("s3cret".utf8)]]
         let pod = try document.pod(1, ports: [.init(replica: 1, port: 8080, protocol: "TCP", hostPort: 18080)])
         #expect(pod["metadata"]?["name"] == "n-a-0123456789-1")
         let container = pod["spec"]?["containers"]?[0]

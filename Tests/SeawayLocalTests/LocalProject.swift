@@ -1,78 +1,15 @@
 import Foundation
-import Subprocess
+import PodmanStorage
 import Testing
 
 /// Whether tests may use Podman; only an explicit wish leaves them out.
 let usesPodman = ProcessInfo.processInfo.environment["SEAWAY_SKIP_CLUSTER_TESTS"] != "1"
 
-struct Ended: Sendable {
-    var exitCode: Int
-    var output: String
-    var errors: String
-    var all: String { output + errors }
-}
+/// Tests that look into the one storage that they share, one after the other.
+@Suite(.serialized, .enabled(if: usesPodman)) enum PodmanTests {}
 
-func run(_ program: String, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]) async throws -> Ended {
-    var variables: [Subprocess.Environment.Key: String?] = ["KUBECONFIG": nil, "CONTAINERS_CONF": nil]
-    for (name, value) in environment {
-        if let key = Subprocess.Environment.Key(rawValue: name) { variables[key] = value }
-    }
-    let script = "cd \"$0\" && exec \"$@\""
-    let result = try await Subprocess.run(
-        .name("sh"), arguments: Arguments(["-c", script, directory ?? "/", program] + arguments), environment: .inherit.updating(variables),
-        output: .string(limit: 32 << 20), error: .string(limit: 4 << 20))
-    let code: Int =
-        switch result.terminationStatus {
-        case .exited(let code): Int(code)
-        case .signaled(let signal): 128 + Int(signal)
-        }
-    return Ended(exitCode: code, output: result.standardOutput, errors: result.standardError)
-}
-
-/// A Podman storage of the tests' own, which holds nothing but their base image.
-struct Storage: Sendable {
-    static let base = "localhost/seaway-test-base:1"
-
-    var directory: String
-    var variables: [String: String] { ["CONTAINERS_STORAGE_CONF": directory + "/storage.conf"] }
-
-    /// Made once, and kept between runs in the cache directory: unpacking the base image takes seconds.
-    static let shared = Task { try await make() }
-
-    private static func make() async throws -> Storage {
-        let environment = ProcessInfo.processInfo.environment
-        let cache = (environment["XDG_CACHE_HOME"] ?? environment["HOME"].map { $0 + "/.cache" } ?? "/tmp") + "/seaway"
-        let storage = Storage(directory: cache + "/podman-tests")
-        try FileManager.default.createDirectory(atPath: storage.directory, withIntermediateDirectories: true)
-        let configuration =
-            "[storage]\ndriver = \"overlay\"\ngraphroot = \"\(storage.directory)/root\"\nrunroot = \"\(storage.directory)/run\"\n"
-        try configuration.write(toFile: storage.directory + "/storage.conf", atomically: true, encoding: .utf8)
-        if try await storage.podman("image", "exists", base).exitCode == 0 { return storage }
-        // scripts/cluster makes it, without any registry.
-        let layout = environment["SEAWAY_TEST_BASE_LAYOUT"] ?? cache + "/cluster/images/base"
-        try #require(FileManager.default.fileExists(atPath: layout + "/index.json"), "no base image at \(layout): run `scripts/cluster up` once")
-        let script = "tar -C \"$0\" -cf - . | podman load --quiet"
-        let loaded = try await run("sh", ["-c", script, layout], environment: storage.variables)
-        let identity = try #require(loaded.output.split(whereSeparator: { $0 == "\n" || $0 == ":" || $0 == " " }).last.map(String.init), "\(loaded)")
-        let tagged = try await storage.podman("tag", identity, base)
-        try #require(tagged.exitCode == 0, "\(loaded) \(tagged)")
-        return storage
-    }
-
-    func podman(_ arguments: String...) async throws -> Ended { try await run("podman", arguments, environment: variables) }
-
-    /// Everything that is in it, one word each. The infra image is Podman's own, and the base image the tests'.
-    func contents() async throws -> [String] {
-        var found: [String] = []
-        for command in [
-            ["ps", "--all", "--external", "--format", "container {{.Names}}"], ["images", "--all", "--format", "image {{.Repository}}:{{.Tag}}"],
-            ["volume", "ls", "--format", "volume {{.Name}}"], ["network", "ls", "--format", "network {{.Name}}"],
-            ["pod", "ps", "--format", "pod {{.Name}}"],
-        ] {
-            found += try await run("podman", command, environment: variables).output.split(separator: "\n").map(String.init)
-        }
-        return found.filter { $0 != "network podman" && $0 != "image \(Self.base)" && !$0.contains("localhost/podman-pause") }.sorted()
-    }
+extension Storage {
+    static let shared = Task { try await make("podman-tests") }
 }
 
 /// An application in a directory of its own, and the program under test.
@@ -125,7 +62,9 @@ final class LocalProject: Sendable {
         """
 
     func write(_ file: String, _ text: String) throws {
-        try text.write(toFile: directory + "/" + file, atomically: true, encoding: .utf8)
+        let path = directory + "/" + file
+        try FileManager.default.createDirectory(atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
 
     func writeManifest(replicas: Int = 1, mode: String = "dev", build: String = "", probe: String = "/healthz", base: String = Storage.base) throws {
@@ -144,6 +83,9 @@ final class LocalProject: Sendable {
 
             """)
     }
+
+    /// What the engine keeps, as paths in its state directory.
+    var stateFiles: [String] { (FileManager.default.enumerator(atPath: state + "/seaway/local")?.allObjects ?? []).compactMap { $0 as? String } }
 
     func seactl(_ arguments: String...) async throws -> Ended {
         let program = FileManager.default.currentDirectoryPath + "/.build/debug/seactl"

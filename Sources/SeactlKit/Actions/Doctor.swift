@@ -11,6 +11,8 @@ struct DoctorFinding: Equatable, Sendable {
         /// Something does not work without it.
         case missing
         case broken
+        /// It could not be found out.
+        case unknown
     }
 
     var what: String
@@ -24,15 +26,18 @@ struct DoctorFinding: Equatable, Sendable {
 struct Doctor: Sendable {
     var system: System
     var request: ConnectionRequest
+    /// Instead of the context's.
+    var namespace: String?
 
     func examine() async -> [DoctorFinding] {
-        var findings = [await podman(), tool()]
+        var findings = [await podman(), await kustomize()]
         guard system.hasCluster(request) else {
             let text = "none is configured; `seactl env sync` runs on this machine"
             return findings + [DoctorFinding(what: "cluster", verdict: .missing, text: text, next: ["name one with --kubeconfig or KUBECONFIG"])]
         }
         do {
-            let connection = try system.connect(request)
+            var connection = try system.connect(request)
+            connection.namespace = namespace ?? connection.namespace
             findings += await cluster(connection)
             await connection.close()
         } catch {
@@ -43,7 +48,8 @@ struct Doctor: Sendable {
 
     private func broken(_ what: String, _ error: any Error) -> DoctorFinding {
         let failure = CommandFailure(describing: error)
-        return DoctorFinding(what: what, verdict: .broken, text: failure.headline, next: failure.next)
+        let text = ([failure.headline] + (failure.detail?.split(whereSeparator: \.isNewline).map(String.init) ?? [])).joined(separator: ": ")
+        return DoctorFinding(what: what, verdict: .broken, text: TextCleaning.plain(text), next: failure.next)
     }
 
     private func podman() async -> DoctorFinding {
@@ -63,14 +69,20 @@ struct Doctor: Sendable {
         }
     }
 
-    private func tool() -> DoctorFinding {
-        let path = system.variables["PATH"]
-        for name in ["kustomize", "kubectl"] {
-            if let found = PodmanSetup.find(name, path: path) { return DoctorFinding(what: "kustomize", verdict: .good, text: found) }
+    /// Only dependencies with a kustomization need it.
+    private func kustomize() async -> DoctorFinding {
+        do {
+            let (tool, _, said) = try await Tool.kustomizer(system, doing: "asking for the version")
+            let version = Tool.version(in: said).map { $0.map(String.init).joined(separator: ".") } ?? "of unknown version"
+            return DoctorFinding(what: "kustomize", verdict: .good, text: "\(tool.name) \(version)")
+        } catch {
+            var finding = broken("kustomize", error)
+            if !Tool.kustomize(system).isInstalled, !Tool.kubectl(system).isInstalled {
+                finding.verdict = .missing
+                finding.text = "neither kustomize nor kubectl is installed; dependencies with a kustomization need one of them"
+            }
+            return finding
         }
-        return DoctorFinding(
-            what: "kustomize", verdict: .missing, text: "neither kustomize nor kubectl is installed; dependencies that use kustomize need one",
-            next: ["install kubectl: https://kubernetes.io/docs/tasks/tools/"])
     }
 
     private func cluster(_ connection: Connection) async -> [DoctorFinding] {
@@ -83,47 +95,73 @@ struct Doctor: Sendable {
             // Nothing else can be known.
             return [broken("cluster", error)]
         }
-        findings.append(
-            await examine("permissions") {
-                _ = try await access.environments.list(connection.namespace)
-                return "you may work with environments in namespace \(connection.namespace)"
-            })
-        findings.append(await deployment("operator", ObjectKey(namespace: Names.systemNamespace, name: "seaway"), access, install: true))
-        findings.append(
-            await examine("store") {
-                let claim: JSONValue = [
-                    "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-                    "metadata": ["name": "seaway-store", "namespace": .string(Names.systemNamespace)],
-                ]
-                return try await access.objects.exists(claim) ? "on a volume of the cluster" : "no volume of Seaway's: sources are in S3"
-            })
-        findings.append(await deployment("registry", ObjectKey(namespace: Names.systemNamespace, name: "registry"), access, install: false))
-        return findings
+        findings.append(await permissions(connection))
+        return findings + (await parts(connection))
     }
 
-    private func examine(_ what: String, _ look: () async throws -> String) async -> DoctorFinding {
+    /// What `seactl env sync` asks for in a namespace that is there.
+    private static let rights: [(verbs: [String], type: ResourceType, subresource: String?)] = [
+        (["get", "list", "watch", "create", "patch", "delete"], Environment.resource, nil), (["list", "watch"], .pods, nil),
+        (["get"], .pods, "log"), (["create"], .serviceAccounts, "token"),
+    ]
+
+    private func permissions(_ connection: Connection) async -> DoctorFinding {
+        let place = connection.namespace
         do {
-            return DoctorFinding(what: what, verdict: .good, text: try await look())
+            var missing: [MissingRight] = []
+            for right in Self.rights {
+                for verb in right.verbs {
+                    let review = APIRequest.selfSubjectAccessReview(verb: verb, right.type, subresource: right.subresource, namespace: place)
+                    let answer: AccessReview = try await connection.dependencies.send(review).decode()
+                    if !answer.isAllowed { missing.append(MissingRight(verb, right.type, subresource: right.subresource, namespace: place)) }
+                }
+            }
+            guard let first = missing.first else {
+                return DoctorFinding(what: "permissions", verdict: .good, text: "you may do all that a sync needs in namespace \(place)")
+            }
+            let role = missing.contains { $0.role == "edit" } ? "edit" : first.role
+            let binding = (missing.first { $0.role == role } ?? first).binding
+            return DoctorFinding(
+                what: "permissions", verdict: .broken, text: missing.map(\.text).joined(separator: "; "),
+                next: [
+                    "ask the cluster's administrator for the role `\(role)`, which holds it: `\(binding)`",
+                    "or choose another namespace with `kubectl config set-context --current --namespace=NAME`",
+                ])
         } catch {
-            return broken(what, error)
+            return broken("permissions", error)
         }
     }
 
-    private func deployment(_ what: String, _ key: ObjectKey, _ access: Cluster, install: Bool) async -> DoctorFinding {
+    /// The operator and what it works with, as it tells itself: whoever may sync may ask.
+    private func parts(_ connection: Connection) async -> [DoctorFinding] {
+        let (sources, place) = (connection.cluster.sources, connection.namespace)
+        func unknown(_ what: String, _ why: String) -> DoctorFinding { DoctorFinding(what: what, verdict: .unknown, text: why) }
         do {
-            guard let found = try await access.objects.deployment(key) else {
-                guard install else { return DoctorFinding(what: what, verdict: .good, text: "not Seaway's own: the one named at the installation") }
-                return DoctorFinding(what: what, verdict: .missing, text: "Seaway is not installed in this cluster", next: ["seactl install"])
-            }
-            let ready = found.status?.availableReplicas ?? 0
-            let wanted = found.spec?.replicas ?? 1
-            guard ready > 0 else {
-                let pods = "kubectl -n \(key.namespace ?? "") get pods"
-                return DoctorFinding(what: what, verdict: .broken, text: "0 of \(wanted) pods are ready", next: ["`\(pods)` tells why"])
-            }
-            return DoctorFinding(what: what, verdict: .good, text: "\(ready) of \(wanted) pods are ready")
+            // The kind comes with the installation, and everybody may ask for it.
+            _ = try await connection.cluster.environments.list(place)
+        } catch let failure as CommandFailure where failure == .notInstalled {
+            let finding = DoctorFinding(what: "operator", verdict: .missing, text: failure.headline, next: failure.next)
+            return [finding, unknown("store", "comes with the operator"), unknown("registry", "comes with the operator")]
         } catch {
-            return broken(what, error)
+            // Told under the permissions.
         }
+        var store = DoctorFinding(what: "store", verdict: .good, text: "the operator reaches it")
+        do {
+            try await sources.check(.store, place)
+        } catch let failure as CommandFailure where failure.reason == Reason.sourceStoreUnavailable.rawValue {
+            store = broken("store", failure)
+        } catch {
+            var finding = broken("operator", error)
+            if error as? CommandFailure == .notInstalled { finding.verdict = .missing }
+            return [finding, unknown("store", "only the operator can tell"), unknown("registry", "only the operator can tell")]
+        }
+        var registry = DoctorFinding(what: "registry", verdict: .good, text: "the operator reaches it")
+        do {
+            try await sources.check(.registry, place)
+        } catch {
+            registry = broken("registry", error)
+            if (error as? CommandFailure)?.reason != Reason.registryUnavailable.rawValue { registry.verdict = .unknown }
+        }
+        return [DoctorFinding(what: "operator", verdict: .good, text: "answers"), store, registry]
     }
 }

@@ -12,7 +12,7 @@ extension Cluster {
             // Namespaces are folders here: always there, and nothing to make.
             namespaces: NamespaceAccess(get: { Namespace(metadata: ObjectMeta(name: $0)) }, create: { _ in }),
             secrets: SecretAccess(
-                get: { engine.secret($0) }, apply: { try await engine.applySecret($0) }, delete: { key, _ in try await engine.deleteSecret(key) }),
+                get: { try engine.secret($0) }, apply: { try await engine.applySecret($0) }, delete: { key, _ in try await engine.deleteSecret(key) }),
             sources: SourceAccess(upload: { scan, key, _ in
                 engine.offer(scan, for: key)
                 return SentSources(files: 0, bytes: 0, isReadInPlace: true)

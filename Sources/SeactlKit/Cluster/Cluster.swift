@@ -50,6 +50,15 @@ struct SecretAccess: Sendable {
 struct SourceAccess: Sendable {
     /// Sends what the operator lacks of a scan, for the environment of that key.
     var upload: @Sendable (SourceScan, ObjectKey, _ progress: @escaping @Sendable (UploadState) -> Void) async throws -> SentSources
+    /// Asks the operator, on behalf of a namespace, whether its parts answer. Throws ``CommandFailure`` with the reason when one does not.
+    var check: @Sendable (OperatorPart, _ namespace: String) async throws -> Void = { _, _ in throw CommandFailure.needsCluster }
+}
+
+/// What the operator works with.
+enum OperatorPart: Sendable {
+    /// The object store; also the operator itself.
+    case store
+    case registry
 }
 
 /// What an upload sent.

@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesClient
 import KubernetesModel
 import SeawayAPI
@@ -8,22 +9,31 @@ import Synchronization
 extension SourceAccess {
     /// Sends sources through the API server's service proxy: what reaches the API server reaches the operator.
     static func live(_ client: KubernetesClient) -> SourceAccess {
-        SourceAccess(upload: { scan, key, progress in
-            let transport = OperatorTransport(client: client, namespace: key.namespace ?? "default")
-            let uploader = SourceUploader(namespace: transport.namespace, environment: key.name) { try await transport.send($0) }
-            do {
-                let summary = try await uploader.upload(scan) { state in
-                    progress(
-                        UploadState(
-                            filesSent: state.filesSent, filesTotal: state.filesTotal, bytesSent: state.bytesSent, bytesTotal: state.bytesTotal))
+        SourceAccess(
+            upload: { scan, key, progress in
+                let transport = OperatorTransport(client: client, namespace: key.namespace ?? "default")
+                let uploader = SourceUploader(namespace: transport.namespace, environment: key.name) { try await transport.send($0) }
+                do {
+                    let summary = try await uploader.upload(scan) { state in
+                        progress(
+                            UploadState(
+                                filesSent: state.filesSent, filesTotal: state.filesTotal, bytesSent: state.bytesSent, bytesTotal: state.bytesTotal))
+                    }
+                    return SentSources(files: summary.chunksSent, bytes: summary.bytesSent)
+                } catch let error as TransferError {
+                    throw transport.refusal ?? CommandFailure(sending: error)
+                } catch let error as SourceError {
+                    throw CommandFailure(.badInput, error.description)
                 }
-                return SentSources(files: summary.chunksSent, bytes: summary.bytesSent)
-            } catch let error as TransferError {
-                throw transport.refusal ?? CommandFailure(sending: error)
-            } catch let error as SourceError {
-                throw CommandFailure(.badInput, error.description)
-            }
-        })
+            },
+            check: { part, namespace in
+                let transport = OperatorTransport(client: client, namespace: namespace)
+                do {
+                    try await transport.check(part)
+                } catch let error as TransferError {
+                    throw transport.refusal ?? CommandFailure(sending: error)
+                }
+            })
     }
 }
 
@@ -65,6 +75,30 @@ private final class OperatorTransport: Sendable {
             failure.withLock { $0 = refusal }
             // The uploader takes this as final; what the user sees is the refusal.
             throw TransferError(.refused, refusal.headline)
+        }
+    }
+
+    /// One request, without patience.
+    func check(_ part: OperatorPart) async throws {
+        let request =
+            switch part {
+            // What nobody has: an answer of the store all the same.
+            case .store: SourceAPI(namespace: namespace, environment: "doctor").getTree(Digest(hashing: []))
+            case .registry: SourceAPI.registry(namespace: namespace)
+            }
+        let answer: TransferResponse
+        do {
+            answer = try await send(request)
+        } catch let error as KubernetesError {
+            throw CommandFailure(part: nil, error.description)
+        }
+        switch (part, answer.status) {
+        case (_, 200..<300), (.store, 404): return
+        case (.registry, 404): throw CommandFailure(skew: "the operator cannot tell: it is older than this seactl", CommandFailure.updateOperator)
+        default:
+            let told = try? JSONDecoder().decode(StatusAnswer.self, from: answer.body)
+            let isOfPart = [SourceAPI.storeUnavailable, SourceAPI.registryUnavailable].contains(told?.reason)
+            throw CommandFailure(part: isOfPart ? part : nil, told?.message ?? "it answers with status \(answer.status)")
         }
     }
 
@@ -117,6 +151,24 @@ private actor SourceToken {
 }
 
 extension CommandFailure {
+    /// - Parameter part: what the operator does not reach; `nil` when the operator itself does not answer.
+    fileprivate init(part: OperatorPart?, _ words: String) {
+        switch part {
+        case .store:
+            self.init(
+                .clusterFailed, "the operator does not reach the object store: \(words)", reason: Reason.sourceStoreUnavailable.rawValue,
+                next: ["see to the object store, or name another one with `seactl install --store`"])
+        case .registry:
+            self.init(
+                .clusterFailed, "the operator does not reach the registry: \(words)", reason: Reason.registryUnavailable.rawValue,
+                next: ["see to the registry, or name another one with `seactl install --registry`"])
+        case nil:
+            self.init(
+                .clusterFailed, "the operator does not answer: \(words)", reason: Reason.operatorUnavailable.rawValue,
+                next: ["`kubectl -n \(Names.systemNamespace) get pods` tells whether it runs; `seactl install` installs it"])
+        }
+    }
+
     init(sending error: TransferError) {
         let reason: Reason?
         let next: [String]
@@ -158,10 +210,10 @@ extension CommandFailure {
         }
     }
 
-    private init(skew headline: String, _ next: String) {
+    fileprivate init(skew headline: String, _ next: String) {
         self.init(.clusterFailed, headline, reason: Reason.versionSkew.rawValue, next: [next])
     }
 
     private static let updateSeactl = "install the seactl of the operator's release; this one is \(Version.current)"
-    private static let updateOperator = "ask the cluster's administrator to run `seactl install` of release \(Version.current)"
+    fileprivate static let updateOperator = "ask the cluster's administrator to run `seactl install` of release \(Version.current)"
 }

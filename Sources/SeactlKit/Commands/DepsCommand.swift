@@ -16,6 +16,8 @@ struct DependencyOptions: ParsableArguments {
     @Option(help: "Only the dependency of this name.")
     var only: String?
     @OptionGroup(title: "Global options") var cluster: ClusterOptions
+    @Flag(help: "Run them on this machine with Podman; the default when no cluster is configured.")
+    var local = false
     @Option(name: [.customShort("n"), .long], help: "The namespace, instead of the manifest's.")
     var namespace: String?
     @Option(help: "The manifest; the dependencies' paths begin beside it.", completion: .file(extensions: ["yaml", "yml"]))

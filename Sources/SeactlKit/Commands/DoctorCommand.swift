@@ -9,9 +9,12 @@ struct DoctorCommand: SeactlCommand {
 
     @OptionGroup(title: "Global options") var cluster: ClusterOptions
 
+    @Option(name: [.customShort("n"), .long], help: "Whose permissions are looked at, instead of the context's namespace.")
+    var namespace: String?
+
     func run(in system: System) async throws {
         let request = ConnectionRequest(kubeconfig: cluster.kubeconfig, context: cluster.context, verbose: cluster.verbose)
-        let findings = try await race(system) { await Doctor(system: system, request: request).examine() }
+        let findings = try await race(system) { await Doctor(system: system, request: request, namespace: namespace).examine() }
         for finding in findings {
             system.standardOutput.write(
                 "\(finding.verdict.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(finding.what): \(finding.text)\n")

@@ -45,20 +45,24 @@ extension ClusterOptions {
         }
     }
 
+    /// Works with Podman on this machine where that is asked for or no cluster is configured, else with the cluster of the options.
+    func withEngine<Result>(_ system: System, local: Bool, _ body: (Connection) async throws -> Result) async throws -> Result {
+        let request = ConnectionRequest(kubeconfig: kubeconfig, context: context, verbose: verbose)
+        if local, request.kubeconfig != nil || request.context != nil {
+            throw CommandFailure(.badInput, "--local runs on this machine, --context and --kubeconfig name a cluster", next: ["use one of them"])
+        }
+        guard local || !system.hasCluster(request) else { return try await withCluster(system, body) }
+        let connection = try await system.connectLocal()
+        let result = try await body(connection)
+        await connection.close()
+        return result
+    }
 }
 
 extension GlobalOptions {
     /// Works with Podman on this machine where that is asked for or no cluster is configured, else with the cluster of the options.
     func withEngine<Result>(_ system: System, _ body: (Connection) async throws -> Result) async throws -> Result {
-        let request = ConnectionRequest(kubeconfig: cluster.kubeconfig, context: cluster.context, verbose: cluster.verbose)
-        if local, request.kubeconfig != nil || request.context != nil {
-            throw CommandFailure(.badInput, "--local runs on this machine, --context and --kubeconfig name a cluster", next: ["use one of them"])
-        }
-        guard local || !system.hasCluster(request) else { return try await cluster.withCluster(system, body) }
-        let connection = try await system.connectLocal()
-        let result = try await body(connection)
-        await connection.close()
-        return result
+        try await cluster.withEngine(system, local: local, body)
     }
 
     /// Where progress goes: stdout, or stderr as plain lines when stdout is for an object.

@@ -1,3 +1,5 @@
+import KubernetesModel
+
 /// The right that the API server found missing, and which role gives it.
 ///
 /// Its authorizer words it so in every version: `User "x" cannot create resource "y" in API group "g" in the namespace "n"`, or
@@ -9,6 +11,12 @@ struct MissingRight: Equatable, Sendable {
     var resource: String?
     /// `nil` at the cluster scope.
     var namespace: String?
+
+    init(_ verb: String, _ type: ResourceType, subresource: String?, namespace: String) {
+        self.verb = verb
+        resource = type.plural + (subresource.map { "/\($0)" } ?? "") + (type.group.isEmpty ? "" : ".\(type.group)")
+        self.namespace = namespace
+    }
 
     init(_ message: String) {
         func quoted(after text: String) -> String? {

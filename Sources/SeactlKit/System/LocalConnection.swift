@@ -26,7 +26,7 @@ enum LocalConnection {
         }
         let engine = LocalEngine(podman: podman, directory: directory)
         return Connection(
-            context: "local", namespace: "default", cluster: .local(engine),
+            context: "local", namespace: "default", cluster: .local(engine), dependencies: .local(engine),
             exec: { key, command, terminal in
                 try await engine.exec(in: key, command: command, interactive: true, terminal: terminal)
             }, close: {})

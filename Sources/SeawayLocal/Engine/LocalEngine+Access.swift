@@ -32,6 +32,10 @@ extension LocalEngine {
         guard let pod = try store.read(key)?.pods.first(where: { $0.name == name }) else {
             throw LocalError(.refused, "there is no pod \(name)", next: ["`seactl env status` tells how the environment is"])
         }
+        if !follow, let tailLines {
+            if tailLines > 0 { try await podman.logTail(pod.container, lines: tailLines).forEach(onLine) }
+            return
+        }
         var arguments = ["logs"]
         if follow { arguments.append("--follow") }
         if let tailLines { arguments += ["--tail", "\(tailLines)"] }

@@ -77,10 +77,14 @@ extension LocalEngine {
     }
 
     func remove(_ pods: [PlayedPod]) async throws {
-        guard !pods.isEmpty else { return }
-        let names = pods.map(\.name)
+        try await removePods(pods.map(\.name), grace: settings.terminationGracePeriod)
+    }
+
+    /// - Parameter grace: seconds that they get to stop.
+    func removePods(_ names: [String], grace: Int) async throws {
+        guard !names.isEmpty else { return }
         // Asked to stop first, all at once: `pod rm` waits for one container after the other.
-        _ = try await podman.run(["pod", "stop", "--ignore", "-t", "\(settings.terminationGracePeriod)"] + names)
+        _ = try await podman.run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names)
         try await podman.mustEventually(["pod", "rm", "--ignore", "-f"] + names)
     }
 
@@ -97,7 +101,12 @@ extension LocalEngine {
             if kept.count == left.count { break }
             left = kept
         }
-        guard FileManager.default.fileExists(atPath: store.helperImageMark), try store.keys(namespace: nil).count <= 1 else { return }
+        if try store.isUnused(except: record.environment.key) { try await removeHelperImage() }
+    }
+
+    /// Podman's own image for pods, where it was not on this machine before.
+    func removeHelperImage() async throws {
+        guard FileManager.default.fileExists(atPath: store.helperImageMark) else { return }
         let pause = try await podman.run(["images", "-q", "--filter", "reference=localhost/podman-pause"])
         for id in Set(pause.output.split(whereSeparator: \.isNewline).map(String.init)) { _ = try await podman.run(["rmi", "--ignore", id]) }
     }
@@ -109,7 +118,8 @@ extension LocalEngine {
 
     private func removeNetwork(of record: LocalRecord) async throws {
         let namespace = record.environment.namespace ?? "default"
-        guard try store.keys(namespace: namespace).allSatisfy({ $0 == record.environment.key }) else { return }
+        let isAlone = try store.keys(namespace: namespace).allSatisfy { $0 == record.environment.key }
+        guard isAlone, try store.objects(namespace).isEmpty else { return }
         _ = try await podman.run(["network", "rm", network(namespace)])
     }
 

@@ -166,9 +166,11 @@ extension LocalEngine {
         case .log(let name, let container, _):
             if container == Names.buildContainer { return .lines(buildLogLines(record.environment.key, last: 40)) }
             guard let pod = record.pods.first(where: { $0.name == name }) else { return .lines([]) }
-            let result = try await podman.run(["logs", "--tail", "20", pod.container])
-            guard result.isSuccess else { return .unavailable(result.reason) }
-            return .lines((result.output + result.complaint).split(whereSeparator: \.isNewline).map(String.init))
+            do {
+                return .lines(try await podman.logTail(pod.container, lines: 20, of: pod.lastStart))
+            } catch let error as LocalError {
+                return .unavailable(error.message)
+            }
         }
     }
 

@@ -26,7 +26,7 @@ extension LocalEngine {
 
     /// Looks at the containers and asks the probes that are due.
     func observe(_ record: inout LocalRecord, _ watch: inout PodWatch) async throws {
-        let inspections = try await inspect(record.pods)
+        let inspections = try await inspect(record.pods.map(\.container))
         watch.inspections = inspections
         watch.pods = []
         watch.lastFailure = nil
@@ -37,16 +37,24 @@ extension LocalEngine {
             }
             return
         }
-        let document = document(record, object)
+        let document = try document(record, object)
         var known: [String: Readiness] = [:]
         var available = 0
         for (index, pod) in record.pods.enumerated() {
             let inspection = inspections[pod.container]
-            if let exit = inspection?.exit { record.pods[index].lastExit = exit }
+            if let inspection, let exit = inspection.exit, !pod.hasFailed {
+                record.pods[index].lastExit = exit
+                record.pods[index].lastStart = inspection.state.startedAt
+            }
             var readiness = Readiness()
             if let inspection, inspection.isRunning, !pod.isFallback, pod.template == document.templateHash {
                 let id = "\(pod.container) \(inspection.state.startedAt)"
-                readiness = try await ask(pod, inspection, document, record.ports, watch.readiness[id] ?? Readiness())
+                readiness = try await ask(
+                    pod.container, inspection, startup: document.startupProbe, readiness: document.readinessProbe,
+                    before: watch.readiness[id] ?? Readiness(),
+                    hostPort: { [ports = record.ports] port in
+                        ports.first { $0.replica == pod.replica && $0.port == port && $0.protocol == "TCP" }?.hostPort
+                    })
                 known[id] = readiness
                 let since = readiness.readySince ?? seconds
                 if readiness.isReady, watch.trustsAge || seconds - since >= document.minReady { available += 1 }
@@ -60,29 +68,31 @@ extension LocalEngine {
         watch.deployment = try deployment(record, document, available: available, existing: Set(inspections.keys), watch.lastFailure)
     }
 
-    private func inspect(_ pods: [PlayedPod]) async throws -> [String: ContainerInspection] {
-        guard !pods.isEmpty else { return [:] }
+    /// Containers by name; those that are gone are missing.
+    func inspect(_ containers: [String]) async throws -> [String: ContainerInspection] {
+        guard !containers.isEmpty else { return [:] }
         // It ends with an error when one of them is gone, and tells of the others all the same.
-        let result = try await podman.run(["container", "inspect"] + pods.map(\.container))
+        let result = try await podman.run(["container", "inspect"] + containers)
         let found = (try? JSONDecoder().decode([ContainerInspection].self, from: Data(result.output.utf8))) ?? []
         return Dictionary(found.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    private func ask(
-        _ pod: PlayedPod, _ inspection: ContainerInspection, _ document: PodDocument, _ ports: [PublishedPort], _ before: Readiness
+    /// Asks the probe of a running container that is due.
+    /// - Parameters:
+    ///   - before: what is known of this start of the container.
+    ///   - hostPort: where on this machine's loopback address a container's port is.
+    func ask(
+        _ container: String, _ inspection: ContainerInspection, startup: Probe?, readiness probe: Probe?, before: Readiness,
+        hostPort: (Int) -> Int?
     ) async throws -> Readiness {
         var readiness = before
-        let startup = document.startupProbe
-        let probe = document.readinessProbe
         guard startup != nil || probe != nil else {
             readiness.takeRunning(now: seconds)
             return readiness
         }
         let age = inspection.startedAt.map { now().timeIntervalSince($0.date) } ?? 0
         while let due = readiness.due(startup: startup, readiness: probe, age: age, now: seconds) {
-            let answer = try await ProbeRunner(podman: podman).ask(due, container: pod.container) { port in
-                ports.first { $0.replica == pod.replica && $0.port == port && $0.protocol == "TCP" }?.hostPort
-            }
+            let answer = try await ProbeRunner(podman: podman).ask(due, container: container, hostPort: hostPort)
             readiness.take(answer, startup: startup, readiness: probe, now: seconds)
             // The startup probe's success lets the readiness probe be asked at once.
             if answer != .passed || due != startup { break }
@@ -114,8 +124,9 @@ extension LocalEngine {
         return deployment
     }
 
-    func document(_ record: LocalRecord, _ object: JSONValue) -> PodDocument {
-        PodDocument(key: record.environment.key, deployment: object, secrets: store.secrets(record.environment.namespace ?? "default"))
+    func document(_ record: LocalRecord, _ object: JSONValue) throws -> PodDocument {
+        let namespace = record.environment.namespace ?? "default"
+        return PodDocument(key: record.environment.key, deployment: object, values: values(namespace, try store.objects(namespace)))
     }
 
     // MARK: Act
@@ -123,7 +134,7 @@ extension LocalEngine {
     /// Starts what the Deployment wants and is not there. The earlier revision makes room, and is kept until this one is ready.
     func ensurePods(_ record: inout LocalRecord, _ watch: inout PodWatch, isFailed: Bool) async throws -> Outcome {
         guard let object = record.deployment, !isFailed else { return .done }
-        let document = document(record, object)
+        let document = try document(record, object)
         let wanted = (0..<document.replicas).map(document.podName)
         let surplus = record.pods.filter { $0.template == document.templateHash && !$0.isFallback && !wanted.contains($0.name) }
         if !surplus.isEmpty {
@@ -208,7 +219,7 @@ extension LocalEngine {
     }
 
     /// One at a time: two first ones would each make Podman's helper image, and one of them would be nobody's.
-    private func play(_ pod: JSONValue, network: String) async throws -> Podman.Result {
+    func play(_ pod: JSONValue, network: String) async throws -> Podman.Result {
         let lock = try await FileLock.wait("\(store.directory)/locks/network")
         defer { _ = lock }
         let helper = try await podman.run(["images", "-q", "--filter", "reference=localhost/podman-pause"])

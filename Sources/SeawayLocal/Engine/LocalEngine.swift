@@ -15,6 +15,7 @@ public struct LocalEngine: Sendable {
     var settings: OperatorSettings
     var now: @Sendable () -> Date
     let sources = OfferedSources()
+    let probed = ProbedContainers()
 
     /// - Parameters:
     ///   - directory: absolute; where the engine keeps its state.
@@ -98,7 +99,12 @@ public struct LocalEngine: Sendable {
 
     // MARK: Secrets
 
-    public func secret(_ key: ObjectKey) -> Secret? { store.secrets(key.namespace ?? "default")[key.name] }
+    /// That of the manifest, else that of a dependency.
+    public func secret(_ key: ObjectKey) throws -> Secret? {
+        let namespace = key.namespace ?? "default"
+        if let own = store.secrets(namespace)[key.name] { return own }
+        return try store.objects(namespace)[KeptObject.id(.secrets, key.name)]?.object.decode(Secret.self)
+    }
 
     public func applySecret(_ object: JSONValue) async throws {
         var secret = try object.decode(Secret.self)

@@ -9,8 +9,7 @@ import SeawayAPI
 struct PodDocument {
     var key: ObjectKey
     var deployment: JSONValue
-    var secrets: [String: Secret] = [:]
-    var configMaps: [String: [String: String]] = [:]
+    var values = ConfigurationValues()
 
     /// On everything that the engine makes in Podman: `NAMESPACE/NAME`.
     static let label = "seaway.ctx.sh/local"
@@ -35,7 +34,9 @@ struct PodDocument {
 
     // MARK: Ports and probes
 
-    private var namedPorts: [String: Int] {
+    private var namedPorts: [String: Int] { Self.namedPorts(container) }
+
+    static func namedPorts(_ container: JSONValue) -> [String: Int] {
         var names: [String: Int] = [:]
         for port in container["ports"]?.arrayValue ?? [] {
             if let name = port["name"]?.stringValue, let number = port["containerPort"]?.intValue { names[name] = number }
@@ -71,14 +72,10 @@ struct PodDocument {
     func pod(_ replica: Int, ports: [PublishedPort]) throws -> JSONValue {
         var container = container
         container["ports"] = .array(
-            ports.filter { $0.replica == replica }.map {
-                [
-                    "containerPort": .int($0.port), "hostPort": .int($0.hostPort), "hostIP": "127.0.0.1", "protocol": .string($0.protocol),
-                ]
-            })
+            ports.filter { $0.replica == replica }.map(\.asContainerPort))
         // Probes are asked from outside: Podman would need programs in the image and timers of systemd for them.
         for probe in ["livenessProbe", "readinessProbe", "startupProbe"] { container[probe] = nil }
-        let env = try environment(replica)
+        let env = try ContainerVariables(namespace: key.namespace ?? "default", podName: podName(replica), values: values).resolved(container)
         container["env"] = env.isEmpty ? nil : .array(env)
         container["envFrom"] = nil
         var spec = template["spec"] ?? [:]
@@ -93,58 +90,5 @@ struct PodDocument {
             ],
             "spec": spec,
         ]
-    }
-
-    /// Variables with the values of the Secrets and ConfigMaps that they name: Podman 4.3 cannot read them from a played Secret.
-    private func environment(_ replica: Int) throws -> [JSONValue] {
-        var result: [JSONValue] = []
-        for source in container["envFrom"]?.arrayValue ?? [] {
-            let prefix = source["prefix"]?.stringValue ?? ""
-            for (kind, reference) in [("ConfigMap", source["configMapRef"]), ("Secret", source["secretRef"])] {
-                guard let reference, let name = reference["name"]?.stringValue else { continue }
-                guard let values = kind == "Secret" ? secretValues(name) : configMaps[name] else {
-                    if reference["optional"]?.boolValue == true { continue }
-                    throw missing(kind, name, key: nil)
-                }
-                result += values.sorted { $0.key < $1.key }.map { ["name": .string(prefix + $0.key), "value": .string($0.value)] }
-            }
-        }
-        for variable in container["env"]?.arrayValue ?? [] {
-            guard let from = variable["valueFrom"], let name = variable["name"] else {
-                result.append(variable)
-                continue
-            }
-            if let value = try value(from, replica) { result.append(["name": name, "value": .string(value)]) }
-        }
-        return result
-    }
-
-    private func value(_ from: JSONValue, _ replica: Int) throws -> String? {
-        for (kind, reference) in [("ConfigMap", from["configMapKeyRef"]), ("Secret", from["secretKeyRef"])] {
-            guard let reference, let name = reference["name"]?.stringValue, let member = reference["key"]?.stringValue else { continue }
-            if let value = (kind == "Secret" ? secretValues(name) : configMaps[name])?[member] { return value }
-            if reference["optional"]?.boolValue == true { return nil }
-            throw missing(kind, name, key: member)
-        }
-        switch from["fieldRef"]?["fieldPath"]?.stringValue {
-        case "metadata.name": return podName(replica)
-        case "metadata.namespace": return key.namespace ?? "default"
-        case "status.hostIP": return "127.0.0.1"
-        case "spec.nodeName": return "localhost"
-        case let path?:
-            throw LocalError(.refused, "the field \(path) of a variable has no meaning on one machine", next: ["give the variable a value"])
-        case nil: return nil
-        }
-    }
-
-    private func secretValues(_ name: String) -> [String: String]? {
-        secrets[name].map { ($0.data ?? [:]).mapValues { String(decoding: $0, as: UTF8.self) } }
-    }
-
-    private func missing(_ kind: String, _ name: String, key member: String?) -> LocalError {
-        let what = member.map { "the key \($0) of \(kind) \(name)" } ?? "\(kind) \(name)"
-        return LocalError(
-            .refused, "the container cannot be created: \(what) is not there",
-            next: [kind == "Secret" ? "name it under `secrets` in the manifest" : "put it into a dependency of the manifest"])
     }
 }

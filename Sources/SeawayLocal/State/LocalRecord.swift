@@ -39,6 +39,8 @@ struct PlayedPod: Codable, Sendable, Equatable {
     var hasFailed = false
     /// How its container ended last, which Podman forgets when it starts it again.
     var lastExit: ContainerStatus.Terminated?
+    /// When the run began that ended so, as Podman tells it.
+    var lastStart: String?
 
     /// The container that holds the pod's network, as Podman names it.
     var infra: String?

@@ -18,17 +18,18 @@ public struct LocalStore: Sendable {
     /// There when Podman's own helper image was not on this machine before: then it goes with the last environment.
     var helperImageMark: String { directory + "/helper-image" }
     private func stateLock(_ key: ObjectKey) -> String { "\(directory)/locks/\(key.namespace ?? "default").\(key.name)" }
+    private func objectsFile(_ namespace: String) -> String { "\(directory)/dependencies/\(namespace).json" }
+    private func objectsLock(_ namespace: String) -> String { "\(directory)/locks/dependencies.\(namespace)" }
+    /// Held by whoever starts or removes pods of a namespace's dependencies.
+    func workloadLock(_ namespace: String) -> String { objectsLock(namespace) + ".work" }
+    /// Files of volumes, in a folder of each pod.
+    func filesDirectory(_ namespace: String) -> String { "\(directory)/files/\(namespace)" }
     private func secretsFile(_ namespace: String) -> String { "\(directory)/secrets/\(namespace).json" }
 
     /// - Returns: `nil` when there is no such environment.
     /// - Throws: `LocalError` when the file cannot be understood.
     func read(_ key: ObjectKey) throws -> LocalRecord? {
-        guard let data = FileManager.default.contents(atPath: file(key)) else { return nil }
-        do {
-            return try JSONDecoder().decode(LocalRecord.self, from: data)
-        } catch {
-            throw LocalError(.state, "\(file(key)) cannot be understood: \(error)", next: ["remove the file, then sync again"])
-        }
+        try decoded(file(key))
     }
 
     /// Changes a record in one step that no other process can come between.
@@ -60,8 +61,16 @@ public struct LocalStore: Sendable {
         for path in [file(key), buildLog(key), workLock(key), stateLock(key)] { try? FileManager.default.removeItem(atPath: path) }
         removeIfEmpty("\(directory)/environments/\(key.namespace ?? "default")")
         removeIfEmpty(directory + "/environments")
-        guard try keys(namespace: nil).isEmpty else { return }
-        // What is found out anew by the next command.
+        if try isUnused(except: nil) { removeCommonFiles() }
+    }
+
+    /// Whether nothing is kept any more but perhaps one environment.
+    func isUnused(except key: ObjectKey?) throws -> Bool {
+        try keys(namespace: nil).allSatisfy { $0 == key } && objectNamespaces().isEmpty
+    }
+
+    /// Removes what the next command finds out anew.
+    func removeCommonFiles() {
         for name in ["locks/network", "helper-image", "podman.json", "containers.conf"] {
             try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
         }
@@ -72,6 +81,49 @@ public struct LocalStore: Sendable {
     private func removeIfEmpty(_ path: String) {
         // rmdir(2) leaves a directory that has something in it alone.
         _ = path.withCString { rmdir($0) }
+    }
+
+    // MARK: Objects of dependencies
+
+    /// Namespaces that have some.
+    func objectNamespaces() -> [String] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory + "/dependencies")) ?? []
+        return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+    }
+
+    /// By ``KeptObject/id(_:_:)``.
+    /// - Throws: `LocalError` when the file cannot be understood.
+    func objects(_ namespace: String) throws -> [String: KeptObject] {
+        try decoded(objectsFile(namespace)) ?? [:]
+    }
+
+    /// - Returns: `nil` when there is no such file.
+    private func decoded<Value: Decodable>(_ file: String) throws -> Value? {
+        guard let data = FileManager.default.contents(atPath: file) else { return nil }
+        do {
+            return try JSONDecoder().decode(Value.self, from: data)
+        } catch {
+            throw LocalError(.state, "\(file) cannot be understood: \(error)", next: ["remove the file, then run the command again"])
+        }
+    }
+
+    /// Changes them in one step that no other process can come between.
+    @discardableResult
+    func updateObjects<Value>(_ namespace: String, _ change: (inout [String: KeptObject]) throws -> Value) async throws -> Value {
+        let lock = try await FileLock.wait(objectsLock(namespace))
+        defer { _ = lock }
+        let before = try objects(namespace)
+        var objects = before
+        let value = try change(&objects)
+        if objects.isEmpty {
+            for path in [objectsFile(namespace), filesDirectory(namespace), objectsLock(namespace), workloadLock(namespace)] {
+                try StateFiles.remove(path)
+            }
+            for name in ["dependencies", "files", "locks"] { removeIfEmpty("\(directory)/\(name)") }
+        } else if objects != before {
+            try StateFiles.write(Array(try JSONEncoder().encode(objects)), to: objectsFile(namespace))
+        }
+        return value
     }
 
     // MARK: Secrets

@@ -9,11 +9,11 @@ import Foundation
 /// Files of the engine's state: readable by their owner alone, replaced at once.
 enum StateFiles {
     /// - Throws: `LocalError` with code `state` that names the file.
-    static func write(_ bytes: [UInt8], to path: String, ifDifferent: Bool = false) throws {
+    static func write(_ bytes: [UInt8], to path: String, ifDifferent: Bool = false, mode: Int = 0o600) throws {
         if ifDifferent, FileManager.default.contents(atPath: path) == Data(bytes) { return }
         try directory((path as NSString).deletingLastPathComponent)
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max))"
-        let made = FileManager.default.createFile(atPath: temporary, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+        let made = FileManager.default.createFile(atPath: temporary, contents: Data(bytes), attributes: [.posixPermissions: mode])
         guard made, rename(temporary, path) == 0 else {
             unlink(temporary)
             throw unusable(path)
@@ -26,6 +26,20 @@ enum StateFiles {
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
             throw unusable(path)
+        }
+    }
+
+    static func setMode(_ mode: mode_t, _ path: String) throws {
+        guard chmod(path, mode) == 0 else { throw unusable(path) }
+    }
+
+    /// Removes a file, or a folder with all that is in it; one that is not there is fine.
+    static func remove(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            throw LocalError(.state, "\(path) cannot be removed: \(error.localizedDescription)", next: ["remove it by hand"])
         }
     }
 

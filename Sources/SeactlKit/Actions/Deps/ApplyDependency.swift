@@ -12,7 +12,7 @@ struct ApplyDependency: Sendable {
 
     /// - Throws: ``CommandFailure`` with all objects that could not be applied; a second run goes on from there.
     func run() async throws {
-        let objects = try await session.renderer.render(dependency)
+        let objects = try await session.playable(dependency)
         try await session.prepareNamespace()
         var set = session.set(dependency.name)
         let old = try await session.remembered(set)

@@ -12,6 +12,12 @@ struct DependencyAccess: Sendable {
     /// The last lines of a container's log.
     var logTail: @Sendable (WaitVerdict.PodLog, _ lines: Int) async throws -> [String]
     var serverVersion: @Sendable () async throws -> String
+    /// What of a dependency's objects this engine runs, and why it leaves the others out.
+    var select: @Sendable ([WantedObject]) -> (kept: [WantedObject], skipped: [(object: WantedObject, reason: String)]) = { ($0, []) }
+    /// Why nothing of a kind is here to wait for; `nil` where it may be.
+    var reasonToSkip: @Sendable (_ apiVersion: String?, _ kind: String) -> String? = { _, _ in nil }
+    /// Images that stay on this machine when these objects are removed.
+    var imagesLeft: @Sendable ([ObjectIdentity]) async throws -> [String] = { _ in [] }
 
     /// Of a connection that no command about dependencies uses.
     static var unavailable: DependencyAccess {

@@ -85,19 +85,10 @@ struct DependencyRenderer: Sendable {
         if !helm.isInstalled, Self.mentionsCharts(in: directory) { throw helm.missing }
         // What is fetched from elsewhere may hold charts too.
         let options = helm.isInstalled ? ["--enable-helm"] : []
-        let own = Tool.kustomize(system)
         let text: String
         do {
-            if own.isInstalled {
-                try own.require([4, 5], in: await own.run(["version"], in: root, doing: what))
-                text = try await own.run(["build"] + options + [directory], in: root, doing: what)
-            } else {
-                let kubectl = Tool.kubectl(system)
-                guard kubectl.isInstalled else { throw own.missing }
-                // Its own version says which kustomize it holds: 4.5 came with 1.25.
-                try kubectl.require([1, 25], in: await kubectl.run(["version", "--client"], in: root, doing: what))
-                text = try await kubectl.run(["kustomize"] + options + [directory], in: root, doing: what)
-            }
+            let (tool, command, _) = try await Tool.kustomizer(system, doing: what)
+            text = try await tool.run([command] + options + [directory], in: root, doing: what)
         } catch var failure as CommandFailure where failure.detail?.contains("git") == true && !Tool.git(system).isInstalled {
             // What is fetched is fetched by Git, whose absence kustomize tells in many words.
             failure.next = [Tool.git(system).hint]

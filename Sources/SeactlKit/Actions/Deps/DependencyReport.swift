@@ -1,4 +1,5 @@
 import KubernetesModel
+import SeawayAPI
 import SeawayDependencies
 import Synchronization
 
@@ -9,6 +10,8 @@ final class DependencyReport: Sendable {
         case created, changed, unchanged, removed, kept, failed
         /// It was there before and the dependency says nothing about it.
         case left
+        /// This engine does not run its kind.
+        case skipped
         case create, change, remove, refuse
     }
 
@@ -24,7 +27,13 @@ final class DependencyReport: Sendable {
     ///   - reason: why it failed, was kept or would be refused.
     ///   - lines: what would change; contents of Secrets are masked in them.
     func note(_ dependency: String, _ type: ResourceType, _ identity: ObjectIdentity, _ result: Result, reason: String? = nil, lines: [String] = []) {
-        var entry = Self.entry(type, identity)
+        note(dependency, apiVersion: type.apiVersion, identity, result, reason: reason, lines: lines)
+    }
+
+    func note(
+        _ dependency: String, apiVersion: String, _ identity: ObjectIdentity, _ result: Result, reason: String? = nil, lines: [String] = []
+    ) {
+        var entry = Self.entry(apiVersion, identity)
         entry["result"] = .string(result.rawValue)
         entry["reason"] = reason.map(JSONValue.string)
         if !lines.isEmpty { entry["lines"] = .array(lines.map(JSONValue.string)) }
@@ -33,15 +42,25 @@ final class DependencyReport: Sendable {
 
     /// - Parameter reason: why it did not come true; `nil` when it did.
     func noteWait(_ dependency: String, _ type: ResourceType, _ identity: ObjectIdentity, for goal: String, reason: String?) {
-        var entry = Self.entry(type, identity)
+        var entry = Self.entry(type.apiVersion, identity)
         entry["for"] = .string(goal)
         entry["result"] = reason == nil ? "met" : "failed"
         entry["reason"] = reason.map(JSONValue.string)
         change(dependency) { $0.waits.append(entry) }
     }
 
-    private static func entry(_ type: ResourceType, _ identity: ObjectIdentity) -> JSONValue {
-        var entry: JSONValue = ["apiVersion": .string(type.apiVersion), "kind": .string(identity.kind), "name": .string(identity.name)]
+    /// - Parameter reason: why this engine has nothing of the kind to wait for.
+    func noteSkippedWait(_ dependency: String, _ wait: ManifestWait, namespace: String, reason: String) {
+        var entry: JSONValue = [
+            "kind": .string(wait.kind), "namespace": .string(wait.namespace ?? namespace), "name": .string(wait.name), "for": .string(wait.for),
+            "result": "skipped", "reason": .string(reason),
+        ]
+        entry["apiVersion"] = wait.apiVersion.map(JSONValue.string)
+        change(dependency) { $0.waits.append(entry) }
+    }
+
+    private static func entry(_ apiVersion: String, _ identity: ObjectIdentity) -> JSONValue {
+        var entry: JSONValue = ["apiVersion": .string(apiVersion), "kind": .string(identity.kind), "name": .string(identity.name)]
         entry["namespace"] = identity.namespace.map(JSONValue.string)
         return entry
     }

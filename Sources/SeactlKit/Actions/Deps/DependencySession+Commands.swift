@@ -17,8 +17,11 @@ extension DependencyOptions {
                 .badInput, "environment '\(environment.name)' has no dependency '\(only)'",
                 next: [names.isEmpty ? "it has none at all" : "it has: \(names)"])
         }
-        try await cluster.withCluster(system) { connection in
-            try project.guardContext(connection, memory: SyncMemory(system), options: cluster, yes: yes, in: system)
+        try await cluster.withEngine(system, local: local) { connection in
+            // The guard is against the wrong cluster.
+            if connection.cluster.engine == .kubernetes {
+                try project.guardContext(connection, memory: SyncMemory(system), options: cluster, yes: yes, in: system)
+            }
             let console = format == .text ? system.standardOutput : system.standardError
             let output = Output(PlainRenderer(), elapsed: system.elapsed, write: console.write)
             let session = project.dependencySession(connection, environment, namespace: namespace, output: output, system: system, yes: yes)

@@ -32,6 +32,17 @@ struct DependencySession: Sendable {
 
     func tell(_ dependency: String, _ text: String) { output.emit(.dependency("\(dependency): \(text)")) }
 
+    /// The objects of a dependency that this engine runs; the others are told.
+    func playable(_ dependency: ManifestDependency) async throws -> [WantedObject] {
+        let (kept, skipped) = access.select(try await renderer.render(dependency))
+        for (object, reason) in skipped {
+            let identity = ObjectIdentity(group: object.group, kind: object.kind, namespace: object.namespace, name: object.name)
+            tell(dependency.name, "skipped \(identity): \(reason)")
+            report.note(dependency.name, apiVersion: object.apiVersion, identity, .skipped, reason: reason)
+        }
+        return kept
+    }
+
     /// The set with what the cluster remembers of it; `nil` when it remembers none.
     func remembered(_ set: ApplySet) async throws -> ApplySet? {
         guard let parent = try await access.get(.configMaps, name: set.parentName, namespace: namespace) else { return nil }

@@ -16,7 +16,7 @@ struct DependencyWaits: Sendable {
     func run() async throws { try await run(dependency.wait, tellsSuccess: true) }
 
     func run(_ waits: [ManifestWait], tellsSuccess: Bool) async throws {
-        let targets = try await concurrently(waits) { try await target(of: $0) }
+        let targets = try await concurrently(waits.filter { !isSkipped($0) }) { try await target(of: $0) }
         let chains = Dictionary(grouping: targets, by: \.identity)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for chain in chains.values {
@@ -24,6 +24,14 @@ struct DependencyWaits: Sendable {
             }
             try await group.waitForAll()
         }
+    }
+
+    /// Tells of a wait for something that this engine never has.
+    private func isSkipped(_ wait: ManifestWait) -> Bool {
+        guard let reason = access.reasonToSkip(wait.apiVersion, wait.kind) else { return false }
+        session.tell(dependency.name, "not waiting for \(wait.kind) \(wait.name) to be \(wait.for): \(reason)")
+        session.report.noteSkippedWait(dependency.name, wait, namespace: session.namespace, reason: reason)
+        return true
     }
 
     private struct Target: Sendable {

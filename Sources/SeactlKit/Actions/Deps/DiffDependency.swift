@@ -29,7 +29,7 @@ struct DiffDependency: Sendable {
     /// - Returns: one element for each object that would change, in the order of the apply; those that would be removed last.
     /// - Throws: ``CommandFailure`` with the objects that the server refuses.
     func run() async throws -> [Change] {
-        let objects = try await session.renderer.render(dependency)
+        let objects = try await session.playable(dependency)
         let set = session.set(dependency.name)
         let old = try await session.remembered(set)
         let members: [DependencyMember]

@@ -14,6 +14,7 @@ struct RemoveMembers: Sendable {
     /// - Returns: what was kept because others use it.
     func run(_ members: [StoredMember]) async throws -> [ObjectIdentity] {
         var kept: [ObjectIdentity] = []
+        let images = try await access.imagesLeft(members.map(\.identity))
         for phase in phased(members, by: \.identity.groupKind).reversed() {
             let decided = try await concurrently(phase) { member in (member, try await decide(member)) }
             var removed: [StoredMember] = []
@@ -31,6 +32,7 @@ struct RemoveMembers: Sendable {
             for member in removed { session.report.note(dependency, member.type, member.identity, .removed) }
             if !removed.isEmpty { session.tell(dependency, "removed \(removed.map(\.identity.description).sorted().joined(separator: ", "))") }
         }
+        for image in images { session.tell(dependency, "kept image \(image); `podman rmi \(image)` removes it") }
         return kept
     }
 

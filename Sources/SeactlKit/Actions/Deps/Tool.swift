@@ -17,6 +17,23 @@ struct Tool: Sendable {
 
     static func kubectl(_ system: System) -> Tool { Tool(name: "kubectl", hint: kustomize(system).hint, variables: system.variables) }
 
+    /// What builds kustomizations: kustomize, else the kubectl that holds one.
+    /// - Returns: the program, its command, and what it says about its version.
+    /// - Throws: ``CommandFailure`` (2) when neither is installed, or what is there is too old.
+    static func kustomizer(_ system: System, doing what: String) async throws -> (tool: Tool, command: String, version: String) {
+        let (own, kubectl) = (kustomize(system), kubectl(system))
+        guard !own.isInstalled else {
+            let version = try await own.run(["version"], in: "/", doing: what)
+            try own.require([4, 5], in: version)
+            return (own, "build", version)
+        }
+        guard kubectl.isInstalled else { throw own.missing }
+        let version = try await kubectl.run(["version", "--client"], in: "/", doing: what)
+        // Its own version says which kustomize it holds: 4.5 came with 1.25.
+        try kubectl.require([1, 25], in: version)
+        return (kubectl, "kustomize", version)
+    }
+
     static func helm(_ system: System) -> Tool {
         Tool(
             name: "helm", hint: "install Helm 3.8 or newer: `brew install helm`, or https://helm.sh/docs/intro/install/",
