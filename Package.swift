@@ -264,7 +264,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "PodmanStorage", "SeawayAPI", "Source", "SourceTransfer",
+                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "PodmanStorage", "SeawayAPI", "Source",
+                "SourceTransfer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

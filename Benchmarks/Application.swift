@@ -60,6 +60,19 @@ struct Application {
         return AuditLog.seconds(time)
     }
 
+    func read(_ path: String) throws -> String { try String(contentsOfFile: "\(directory)/\(path)", encoding: .utf8) }
+
+    func write(_ text: String, to path: String) throws { try text.write(toFile: "\(directory)/\(path)", atomically: true, encoding: .utf8) }
+
+    /// The pod that was made last, of a build or of the application.
+    func newestPod() throws -> String {
+        let names = try bench.kubectl([
+            "get", "pods", "--namespace", namespace, "--sort-by=.metadata.creationTimestamp", "--output=jsonpath={.items[*].metadata.name}",
+        ]).run().output
+        guard let name = names.split(separator: " ").last else { throw BenchmarkError("there is no pod in \(namespace)") }
+        return String(name)
+    }
+
     func remove() throws {
         try bench.kubectl(["delete", "environments", "--all", "--namespace", namespace, "--ignore-not-found", "--timeout=60s"]).run()
         try bench.kubectl(["delete", "namespace", namespace, "--ignore-not-found", "--wait=false"]).run()

@@ -43,12 +43,19 @@ struct AuditLog {
         struct Condition: Decodable { var type: String, status: String? }
         struct Container: Decodable {
             var name: String
+            var restartCount: Int?
             var state: State?
-            struct State: Decodable { var terminated: Ended? }
+            struct State: Decodable { var waiting: Waiting?, terminated: Ended? }
+            struct Waiting: Decodable { var reason: String? }
             struct Ended: Decodable { var exitCode: Int? }
         }
 
         func ended(_ container: String) -> Int? { status?.containerStatuses?.first { $0.name == container }?.state?.terminated?.exitCode }
+        /// Whether a container crashed more than once.
+        func isInCrashLoop(_ container: String) -> Bool {
+            let status = status?.containerStatuses?.first { $0.name == container }
+            return status?.state?.waiting?.reason == "CrashLoopBackOff" || (status?.restartCount ?? 0) > 1
+        }
         func holds(_ type: String) -> Bool { status?.conditions?.contains { $0.type == type && $0.status == "True" } ?? false }
     }
 

@@ -49,6 +49,29 @@ struct Program {
         return Result(output: String(decoding: output, as: UTF8.self), seconds: took.inSeconds)
     }
 
+    struct Print {
+        /// In seconds since 1970; `nil` when the text never came.
+        var at: Double?
+        var code: Int32
+        var output: String
+    }
+
+    /// Runs it to its end, whatever its code, and notes when a text has arrived from it, on either stream.
+    func firstPrint(of text: String) throws -> Print {
+        let pipe = Pipe()
+        let process = try launch(output: pipe.fileHandleForWriting, errors: pipe.fileHandleForWriting)
+        try pipe.fileHandleForWriting.close()
+        var print = Print(code: -1, output: "")
+        while case let data = pipe.fileHandleForReading.availableData, !data.isEmpty {
+            let time = Date().timeIntervalSince1970
+            print.output += String(decoding: data, as: UTF8.self)
+            if print.at == nil, print.output.contains(text) { print.at = time }
+        }
+        process.waitUntilExit()
+        print.code = process.terminationStatus
+        return print
+    }
+
     /// Starts it and leaves it running.
     func start(log: String) throws -> Process {
         try Data().write(to: URL(fileURLWithPath: log))

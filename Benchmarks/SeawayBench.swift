@@ -3,7 +3,7 @@ import Foundation
 @main
 struct SeawayBench {
     static let benchmarks: [any Benchmark & Sendable] = [
-        ScanBenchmark(), WireBenchmark(), UnchangedBenchmark(), PageBenchmark(), UploadMemoryBenchmark(), DependenciesBenchmark(),
+        ScanBenchmark(), WireBenchmark(), UnchangedBenchmark(), PageBenchmark(), FailureBenchmark(), UploadMemoryBenchmark(), DependenciesBenchmark(),
         LocalBenchmark(), ScaleBenchmark(),
     ]
 

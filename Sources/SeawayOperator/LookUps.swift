@@ -20,7 +20,33 @@ struct LookUps: Sendable {
     let http: HTTPClient
     let ingressAddress: String?
 
+    /// Store and registry get so long to say what they have; then it is told that they do not.
+    private static let patience = Duration.seconds(4)
+
     func answer(_ question: Question, about environment: Environment) async -> Answer {
+        switch question {
+        case .source, .image:
+            await within(Self.patience, orElse: .unavailable("no answer within \(Self.patience.components.seconds) s")) {
+                await look(for: question, about: environment)
+            }
+        default: await look(for: question, about: environment)
+        }
+    }
+
+    private func within(_ limit: Duration, orElse late: Answer, _ look: @escaping @Sendable () async -> Answer) async -> Answer {
+        await withTaskGroup(of: Answer.self) { group in
+            group.addTask(operation: look)
+            group.addTask {
+                // Cancelled when the answer came first.
+                try? await Task.sleep(for: limit)
+                return late
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? late
+        }
+    }
+
+    private func look(for question: Question, about environment: Environment) async -> Answer {
         let namespace = environment.namespace ?? "default"
         do {
             switch question {

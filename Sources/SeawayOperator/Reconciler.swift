@@ -62,8 +62,10 @@ final class Reconciler: Sendable {
         if Task.isCancelled { return .done }
         // Actions may have changed the object (finalizer); what they made of it counts.
         let settlement = settle(current, outcomes, of: observed.environment, now: Timestamp(Date()))
+        let result = await conclude(settlement, key, observed.environment)
+        // After the status tells that this build is over, so that never more builds are told of than there are slots.
         if !settlement.keepsBuildSlot { release(key) }
-        return await conclude(settlement, key, observed.environment)
+        return result
     }
 
     private func conclude(_ settlement: Settlement, _ key: ObjectKey, _ environment: Environment) async -> WorkResult {

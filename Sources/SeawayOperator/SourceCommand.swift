@@ -64,7 +64,9 @@ struct SourceFetchCommand: AsyncParsableCommand {
     private func fetch(_ http: HTTPClient) async throws -> SourceFetcher.Summary {
         let endpoint = endpoint
         let tokenFile = tokenFile
-        let fetcher = SourceFetcher(namespace: namespace, environment: environment) { request in
+        // A pod that was started for this revision waits for an operator that restarts as for a store that does.
+        let patience = TransferPatience(first: .seconds(120), later: .seconds(120))
+        let fetcher = SourceFetcher(namespace: namespace, environment: environment, patience: patience) { request in
             var outgoing = HTTPClientRequest(url: endpoint + request.path)
             outgoing.method = HTTPMethod(rawValue: request.method)
             for (name, value) in request.headers { outgoing.headers.replaceOrAdd(name: name, value: value) }
@@ -74,8 +76,21 @@ struct SourceFetchCommand: AsyncParsableCommand {
             let response = try await http.execute(outgoing, timeout: .seconds(60))
             let body = try await response.body.collect(upTo: 64 << 20)
             return TransferResponse(status: Int(response.status.code), body: Data(buffer: body))
+        } notice: {
+            Self.tell($0)
         }
         guard let digest = Digest(hex: revision) else { throw ValidationError("--revision: '\(revision)' is no sha256 in hex digits") }
         return try await fetcher.fetch(revision: digest, into: into)
+    }
+
+    /// In the container's log, which `seactl env logs --build` shows.
+    private static func tell(_ notice: TransferNotice) {
+        let text =
+            switch notice {
+            case .trouble(let error, let patience): "\(error.message) Trying again for up to \(patience.components.seconds) s."
+            case .silence(let what, let time): "No answer for \(time.components.seconds) s to the request to \(what); still waiting."
+            case .recovered: "The operator answers again."
+            }
+        FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 }

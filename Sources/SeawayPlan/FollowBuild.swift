@@ -62,7 +62,7 @@ extension Planner {
         } else if job.failure == nil, let next = nextAttempt(after: own) {
             plan.progress.image = .working(.building, next)
         } else if let ended = pod?.sourceContainer?.state?.terminated, let code = ended.exitCode, code != 0 {
-            fail(.buildFailed, "the sources could not be fetched for the build", pod: pod, container: Names.sourceContainer)
+            failForSources(pod)
             // A source container that was killed told nobody: a builder that waits for it would wait until the deadline.
             if build?.state?.running != nil, plan.questions.isEmpty {
                 plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? ""))
@@ -114,6 +114,38 @@ extension Planner {
         return "the build failed; trying again (\(failed) of \(retries))"
     }
 
+    /// The source container gave up: because the sources are gone, because the store is away, or for a reason that its log tells.
+    private mutating func failForSources(_ pod: Pod?) {
+        switch ask(.source(revision: spec.revision)) {
+        case nil: return
+        case .no: plan.progress.source = .failed(.sourceMissing, sourcesAreMissing)
+        case .unavailable(let why): plan.progress.source = .failed(.sourceStoreUnavailable, "the build could not fetch the sources: \(why)")
+        case .yes, .lines, .queued:
+            fail(.buildFailed, "the sources could not be fetched for the build", pod: pod, container: Names.sourceContainer)
+        }
+    }
+
+    /// A build whose base image could not be pulled is begun anew if it was the registry that did not answer, once it does. So is one
+    /// whose image could not be pushed, by a builder that does not try that again itself.
+    /// - Returns: whether that is so, or the plan has to ask.
+    private mutating func outlivesRegistry(_ job: Job, _ failure: BuildFailure) -> Bool {
+        let isAboutRegistry =
+            failure.reason == .baseImageUnavailable || failure.reason == .registryUnavailable && settings.builder(of: spec) != .buildah
+        guard isAboutRegistry, toldFailure(.imageBuilt) == nil else { return false }
+        let told = toldState(.imageBuilt, .registryUnavailable)
+        guard let answer = ask(.image(tag: digest)) else { return true }
+        let since = job.metadata.creationTimestamp ?? observed.now
+        if case .unavailable(let why) = answer {
+            plan.progress.image = wait(
+                .registryUnavailable, "\(failure.headline) while the registry is away: \(why)", since: since, hasFailed: false)
+            return true
+        }
+        guard told != nil else { return false }
+        plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? ""))
+        plan.progress.image = .working(.building, "the registry answers again; the build begins anew")
+        return true
+    }
+
     private mutating func fail(_ reason: Reason, _ headline: String, pod: Pod?, container: String, exitCode: Int? = nil) {
         // The log was read when the failure was first seen; a status that tells it is not asked for again.
         if let known = toldFailure(.imageBuilt), known.reason == reason || (exitCode != nil && BuildFailure.reasons.contains(known.reason)) {
@@ -128,6 +160,7 @@ extension Planner {
         var failure = BuildFailure(reason, headline)
         // The builder itself says best what went wrong.
         if let exitCode, case .lines(let lines) = answer, !lines.isEmpty { failure = .classify(log: lines, exitCode: exitCode) }
+        if exitCode != nil, let job = observed.job, outlivesRegistry(job, failure) { return }
         let path = spec.build?.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile
         if failure.reason == .dockerfileNotFound { failure.headline += ": \(path)" }
         if exitCode != nil, [.dockerfileInvalid, .buildFailed].contains(failure.reason), case .lines(let lines) = answer,

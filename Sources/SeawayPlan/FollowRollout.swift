@@ -49,7 +49,7 @@ extension Planner {
         if rolledOut {
             finishRollout()
         } else if let (reason, headline, pod) = trouble(of: current) {
-            if reason == .imagePullFailed, rebuildsLostImage(for: pod) { return }
+            if reason == .imagePullFailed, rebuildsLostImage(for: pod, headline) { return }
             failRollout(reason, headline, pod: pod)
         } else if seen, updated < wanted, let failure = status?.conditions?.first(where: { $0.type == "ReplicaFailure" && $0.status == "True" }) {
             if isOfEarlierPods(failure) {
@@ -60,13 +60,14 @@ extension Planner {
             }
         } else if seen, let stuck = status?.conditions?.first(where: { $0.type == "Progressing" && $0.reason == "ProgressDeadlineExceeded" }) {
             plan.progress.deployment = .failed(
-                .notReady, "no progress for \(settings.progressDeadline) s: \(hindrance(of: current)?.1 ?? stuck.message ?? "")")
+                .notReady,
+                "no progress for \(settings.progressDeadline) s: \(hindrance(of: current)?.1 ?? state(of: current) ?? stuck.message ?? "")")
             plan.requeueAfter = nil
         } else if let why = current.compactMap(\.unschedulable).first, secondsSinceRollout > Self.patienceWithScheduler {
             plan.progress.deployment = .failed(.unschedulable, "no node takes the pods: \(why)")
         } else if secondsSinceRollout > Double(settings.progressDeadline) {
             // Kubernetes itself watches over the progress of new revisions only, not over a change of scale.
-            let why = hindrance(of: current).map { "; \($0.1)" } ?? ""
+            let why = (hindrance(of: current)?.1 ?? state(of: current)).map { "; \($0)" } ?? ""
             plan.progress.deployment = .failed(.notReady, "\(available) of \(wanted) pods are ready after \(settings.progressDeadline) s\(why)")
             plan.requeueAfter = nil
         } else {
@@ -91,9 +92,22 @@ extension Planner {
         return (isRunning ? .notReady : .rollingOut, "pod \(pod.name): \(warning)")
     }
 
+    /// A pod that is not ready and of which Kubernetes warns of nothing: what it says of it at all.
+    private func state(of pods: [Pod]) -> String? {
+        let waiting = pods.filter { $0.status?.conditions?[type: "Ready"]?.isTrue != true }
+        guard let pod = waiting.min(by: { $0.name < $1.name }) else { return nil }
+        var words = [pod.status?.phase, pod.status?.reason, pod.status?.message].compactMap(\.self)
+        words += (pod.status?.conditions ?? []).filter { !$0.isTrue }.map { condition in
+            [condition.type + "=" + condition.status, condition.reason, condition.message].compactMap(\.self).joined(separator: ": ")
+        }
+        let waitingFor = pod.containerStatus(Names.applicationContainer)?.state?.waiting
+        words += [waitingFor?.reason, waitingFor?.message].compactMap(\.self)
+        return "pod \(pod.name): \(words.joined(separator: "; "))"
+    }
+
     /// An image that was there when the deployment was decided, and that the registry lost, is built again once.
     /// - Returns: whether the rollout goes on, or the plan has to ask.
-    private mutating func rebuildsLostImage(for pod: Pod) -> Bool {
+    private mutating func rebuildsLostImage(for pod: Pod, _ headline: String) -> Bool {
         if let job = observed.job, job.isFor(digest: digest, attempt: render.attempt), job.isRebuild {
             // The node tries again with pauses of up to 20 s at first.
             let waited = observed.now.date.timeIntervalSince((job.status?.completionTime ?? observed.now).date)
@@ -104,6 +118,7 @@ extension Planner {
         }
         guard toldFailure(.deployed)?.reason != .imagePullFailed else { return false }
         guard let answer = ask(.image(tag: digest)) else { return true }
+        if waitsForRegistry(answer, headline) { return true }
         guard answer == .no else { return false }
         plan.progress.image = .working(.imageMissing, "the registry lost the image \(digest.prefix(12)); it is built again")
         plan.progress.deployment = .pending
@@ -115,6 +130,26 @@ extension Planner {
         }
         return true
     }
+
+    /// While the registry is away no node can pull, and once it is back nodes try again with growing pauses.
+    private mutating func waitsForRegistry(_ answer: Answer, _ headline: String) -> Bool {
+        let waited = secondsSinceRollout
+        let patience = Double(settings.patience)
+        if case .unavailable(let why) = answer {
+            guard waited < patience else { return false }
+            plan.progress.deployment = .working(
+                .registryUnavailable, "\(headline); the registry is away: \(why); trying again for up to \(settings.patience) s")
+            plan.requeueAfter = min(max(waited, 1), 15)
+            return true
+        }
+        guard answer == .yes, toldState(.deployed, .registryUnavailable) != nil, waited < patience + Self.longestPauseOfNodes else { return false }
+        plan.progress.deployment = .working(.registryUnavailable, "the registry answers again; waiting for the node to pull the image")
+        plan.requeueAfter = patience + Self.longestPauseOfNodes - waited + 0.1
+        return true
+    }
+
+    /// Seconds between two pulls of a node, after an outage of the operator's patience.
+    private static var longestPauseOfNodes: Double { 160 }
 
     /// Seconds that a cluster which adds nodes by itself gets to do so.
     static var patienceWithScheduler: Double { 30 }

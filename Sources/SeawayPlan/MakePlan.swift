@@ -91,10 +91,13 @@ struct Planner {
                 .sourceStoreUnavailable, "the sources cannot be read: \(why)", since: told?.lastTransitionTime, hasFailed: told?.status == .false)
             return false
         case .no, .lines, .queued:
-            plan.progress.source = .failed(
-                .sourceMissing, "the sources of revision \(spec.revision.prefix(12)) are not in the object store; run seactl env sync again")
+            plan.progress.source = .failed(.sourceMissing, sourcesAreMissing)
             return false
         }
+    }
+
+    var sourcesAreMissing: String {
+        "the sources of revision \(spec.revision.prefix(12)) are not in the object store; run seactl env sync again"
     }
 
     // MARK: Image
@@ -193,7 +196,7 @@ struct Planner {
     /// - Parameters:
     ///   - since: when this was first seen; `nil` when it is seen for the first time.
     ///   - hasFailed: whether it was given up before.
-    private mutating func wait(_ reason: Reason, _ what: String, since: Timestamp?, hasFailed: Bool) -> Step {
+    mutating func wait(_ reason: Reason, _ what: String, since: Timestamp?, hasFailed: Bool) -> Step {
         let waited = since.map { observed.now.date.timeIntervalSince($0.date) } ?? 0
         guard !hasFailed, waited < Double(settings.patience) else {
             return .failed(reason, "\(what); given up after \(settings.patience) s")

@@ -25,6 +25,8 @@ final class ChunkIndex: Sendable {
     /// The number of chunks: what an index costs in memory.
     var count: Int { state.withLock(\.chunks.count) }
 
+    var packs: Set<Digest> { state.withLock { Set($0.packNumbers.keys) } }
+
     func contains(pack id: Digest) -> Bool { state.withLock { $0.packNumbers[id] != nil } }
 
     /// The length of a chunk; `nil` when it is not stored.
@@ -40,6 +42,15 @@ final class ChunkIndex: Sendable {
             for chunk in chunks where state.chunks[chunk.digest] == nil {
                 state.chunks[chunk.digest] = Place(pack: number, length: Int32(chunk.length))
             }
+        }
+    }
+
+    /// Forgets packs that are gone, with the chunks that were found in them.
+    func remove(packs ids: Set<Digest>) {
+        state.withLock { state in
+            let numbers = Set(ids.compactMap { state.packNumbers.removeValue(forKey: $0) })
+            guard !numbers.isEmpty else { return }
+            state.chunks = state.chunks.filter { !numbers.contains($0.value.pack) }
         }
     }
 

@@ -137,7 +137,7 @@ public final class SourceStore: Sendable {
     }
 
     private func missing(from tree: SourceTree, environment: ObjectName) async throws -> [Digest] {
-        let index = try await index(of: environment)
+        let index = try await checkedIndex(of: environment)
         var missing: [Digest] = []
         for (chunk, length) in tree.chunkLengths() {
             guard let stored = index.length(of: chunk) else {
@@ -198,6 +198,28 @@ public final class SourceStore: Sendable {
         for (id, chunks) in try await packIndexes(ids, layout) { index.add(pack: id, chunks) }
         index.markLoaded()
         indexes.trim()
+        return index
+    }
+
+    /// The index, without what is in the store no more: a bucket that went away, or was emptied, is filled again by the next sync.
+    private func checkedIndex(of environment: ObjectName) async throws -> ChunkIndex {
+        let layout = StorageLayout(environment: environment)
+        let index = try await index(of: environment)
+        let known = index.packs
+        guard !known.isEmpty else { return index }
+        let listed = Set(try await objects.list(layout.packs).compactMap(layout.packID(ofBytes:)))
+        let unlisted = known.subtracting(listed)
+        // A list may lag behind what was written a moment ago; a look at the object itself does not.
+        let gone = try await withThrowingTaskGroup(of: Digest?.self) { tasks in
+            var gone: Set<Digest> = []
+            for (number, id) in unlisted.enumerated() {
+                if number >= Self.readsAtOnce, let id = try await tasks.next() ?? nil { gone.insert(id) }
+                tasks.addTask { try await self.objects.head(layout.pack(id)) == nil ? id : nil }
+            }
+            for try await id in tasks { if let id { gone.insert(id) } }
+            return gone
+        }
+        index.remove(packs: gone)
         return index
     }
 

@@ -61,9 +61,12 @@ struct StatusErrors: RouterMiddleware {
         switch error {
         case let error as RequestRefusal: return error
         case let error as SourceStoreError: return RequestRefusal(status(of: error.code), error.message)
-        case let error as ObjectStoreError where error.code == .unavailable || error.code == .refused:
-            // Its words name the bucket and what to check, never credentials.
+        // Its words name the bucket and what to check, never credentials.
+        case let error as ObjectStoreError where error.code == .unavailable:
             return RequestRefusal(.serviceUnavailable, error.message, reason: SourceAPI.storeUnavailable)
+        case let error as ObjectStoreError where error.code == .refused:
+            // Repeating it helps nobody.
+            return RequestRefusal(.badGateway, error.message, reason: SourceAPI.storeUnavailable)
         case let error as HTTPError: return RequestRefusal(error.status, error.body ?? error.status.reasonPhrase)
         default: return RequestRefusal(.internalServerError, "The operator failed to answer; its log says why.")
         }

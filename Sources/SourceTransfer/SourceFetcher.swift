@@ -11,8 +11,12 @@ public struct SourceFetcher: Sendable {
     private let api: SourceAPI
     private let client: TransferClient
 
-    public init(namespace: String, environment: String, transport: @escaping TransferTransport) {
-        self.init(namespace: namespace, environment: environment, client: TransferClient(transport: transport))
+    /// - Parameter notice: called when the fetch has to wait, and when it goes on.
+    public init(
+        namespace: String, environment: String, patience: TransferPatience = TransferPatience(), transport: @escaping TransferTransport,
+        notice: @escaping @Sendable (TransferNotice) -> Void = { _ in }
+    ) {
+        self.init(namespace: namespace, environment: environment, client: TransferClient(transport: transport, patience: patience, notice: notice))
     }
 
     init(namespace: String, environment: String, client: TransferClient) {

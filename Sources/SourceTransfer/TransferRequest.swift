@@ -28,7 +28,8 @@ public struct TransferResponse: Sendable, Equatable {
     }
 }
 
-/// Sends a request. Throws when there is no answer; a `TransferError` that is thrown is final, anything else is tried again.
+/// Sends a request. Throws when there is no answer. A `TransferError` that is thrown is final, unless it is `interrupted`; anything
+/// else is tried again.
 public typealias TransferTransport = @Sendable (TransferRequest) async throws -> TransferResponse
 
 /// The requests of the source API. Requests are values: building one sends nothing.
@@ -41,7 +42,7 @@ public struct SourceAPI: Sendable, Equatable {
     /// In every answer: which version of this interface the operator speaks. What a proxy before it answers has none.
     public static let versionHeader = "X-Seaway-Api"
     public static let version = 1
-    /// The reason of an answer that says that the object store is not available.
+    /// The reason of an answer that says that the object store does not answer (503) or refuses (502).
     public static let storeUnavailable = "SourceStoreUnavailable"
     /// The reason of an answer that says that the registry is not available.
     public static let registryUnavailable = "RegistryUnavailable"

@@ -29,7 +29,7 @@ struct Application: Sendable {
         await application.remove()
     }
 
-    private func remove() async {
+    func remove() async {
         try? FileManager.default.removeItem(atPath: directory)
         _ = try? await cluster.client.delete(Environment.resource, name: name, namespace: namespace)
         _ = try? await cluster.eventually("the Environment to go") {

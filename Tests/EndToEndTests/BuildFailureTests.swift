@@ -16,10 +16,15 @@ struct BuildFailureTests {
                 .init(
                     .buildFailed, exit: 4, at: .imageBuilt, saying: "seq 100 130; echo about to break", "Dockerfile:5", "  125", "no-such-file"))
             #expect(broken.errors.contains("seactl env logs --build"))
+            // The last twenty lines, not all.
+            #expect(!broken.errors.contains("  105\n") && broken.errors.contains("  130\n"), "\(broken)")
             let status = try #require(try await cluster.environment(application).status)
             // Both: what runs, and what failed.
             #expect(status.deployedRevision != nil && status.deployedRevision != status.expectedRevision)
             #expect(status.image != nil)
+            let shown = try await application.seactl("env", "status")
+            let (wanted, running) = (status.expectedRevision?.prefix(12) ?? "?", status.deployedRevision?.prefix(12) ?? "?")
+            #expect(shown.output.contains("\(wanted) wanted, \(running) running"), "\(shown)")
             try await application.serves(url, "hello one")
             // The same broken revision is tried again when asked, without touching a file.
             let job = try await cluster.buildJob(application)
@@ -79,6 +84,25 @@ struct BuildFailureTests {
             let ended = try await application.fails(
                 .init(.registryUnavailable, exit: 4, at: .imageBuilt, saying: "the registry did not take the image", "localhost:1"))
             #expect(ended.output.contains("trying again in 1 s"))
+            try application.configure()
+            try await application.works(says: "hello one")
+        }
+    }
+
+    @Test func aRegistryThatRefusesThePushIsTriedAgainAndTold() async throws {
+        try await Application.taken { application, _ in
+            try await ReadOnlyRegistry.running { registry in
+                // Its base image would have to come from another registry than the one that the builder is told of.
+                try application.write("Dockerfile", "FROM scratch\nCOPY page.txt /\n")
+                try application.configure(build: [
+                    "env: [{name: SEAWAY_REGISTRY, value: \"\(registry)\"}, {name: SEAWAY_IMAGE, value: \"\(registry)/web:1\"}, "
+                        + "{name: SEAWAY_PATIENCE, value: \"1\"}]"
+                ])
+                let ended = try await application.fails(
+                    .init(.registryUnavailable, exit: 4, at: .imageBuilt, saying: "the registry did not take the image", "unsupported"))
+                #expect(ended.output.contains("trying again in 1 s"))
+            }
+            try application.write("Dockerfile", application.dockerfile())
             try application.configure()
             try await application.works(says: "hello one")
         }

@@ -30,8 +30,15 @@ struct DeployFailureTests {
         try await Application.taken { application, _ in
             let url = try await application.works(says: "hello one")
             try application.configure("readinessProbe: {tcpSocket: {port: 9}, periodSeconds: 1}")
-            try await application.fails(
+            let ended = try await application.fails(
                 .init(.notReady, exit: 6, at: .deployed, saying: "Readiness probe failed", "connection refused"), "--timeout", "30s")
+            // Too long is no reason: all that the cluster says is told.
+            for text in ["Deployed=Unknown (NotReady)", "LAST SEEN", "Pod/web-", "Unhealthy"] {
+                #expect(ended.errors.contains(text), "'\(text)' is not in \(ended)")
+            }
+            // Both: what runs, and what is not ready.
+            let shown = try await application.seactl("env", "status")
+            #expect(shown.output.contains("Unhealthy"), "\(shown)")
             try await application.serves(url, "hello one")
             try application.configure()
             try await application.works(says: "hello one")
@@ -78,6 +85,25 @@ struct DeployFailureTests {
             try await application.serves(url, "hello one")
             try application.configure()
             try await application.works(says: "hello one")
+        }
+    }
+
+    @Test func podsThatAnAdmissionWebhookRefusesAreTold() async throws {
+        try await Application.taken { application, cluster in
+            let url = try await application.works(says: "hello one")
+            try application.write("page.txt", "hello two\n")
+            try await AdmissionServer.refusing(podsWith: Names.environmentLabel, of: application) {
+                try await application.fails(.init(.refused, exit: 5, at: .deployed, saying: "denied the request", AdmissionServer.words))
+                try await application.serves(url, "hello one")
+            }
+            try await application.works(says: "hello two")
+
+            try application.write("page.txt", "hello three\n")
+            try await AdmissionServer.refusing(podsWith: Names.buildLabel, of: application) {
+                try await application.fails(.init(.refused, exit: 5, at: .imageBuilt, saying: "denied the request", AdmissionServer.words))
+                try await application.serves(url, "hello two")
+            }
+            try await application.works(says: "hello three")
         }
     }
 

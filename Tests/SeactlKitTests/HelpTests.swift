@@ -58,7 +58,7 @@ import Testing
                 deployment that failed is tried again. Ctrl-C ends the waiting; the build goes
                 on in the cluster.
 
-                USAGE: seactl env sync [<environment>] [--timeout <timeout>] [--take-over] [--yes] [--with-deps] [--context <context>] [--kubeconfig <kubeconfig>] [--verbose] [--local] [--namespace <namespace>] [--manifest <manifest>] [--output <output>]
+                USAGE: seactl env sync [<options>] [<environment>]
 
                 ARGUMENTS:
                   <environment>           The environment's name in the manifest; default the
@@ -83,6 +83,9 @@ import Testing
                 OPTIONS:
                   --timeout <timeout>     How long to wait until the environment is ready: 90s,
                                           15m, 1h. (default: 15m)
+                  --patience <patience>   How long the API server, the operator or its object
+                                          store may be away meanwhile before the sync gives up.
+                                          (default: 2m)
                   --take-over             Overwrite the environment though it belongs to
                                           somebody else.
                   -y, --yes               Go on though the last sync of this manifest went to

@@ -32,6 +32,8 @@ final class ScriptedCluster: Sendable {
         /// By name.
         var secrets: [String: Secret] = [:]
         var secretError: (any Error)?
+        var events: [KubernetesModel.Event] = []
+        var trouble: CommandFailure?
     }
 
     private let script: Mutex<Script>
@@ -52,12 +54,13 @@ final class ScriptedCluster: Sendable {
     var access: Cluster {
         Cluster(
             environments: environments, namespaces: namespaces, secrets: secrets,
-            sources: SourceAccess(upload: { _, _, progress in
-                self.note("upload")
-                if let error = self.read(\.uploadError) { throw error }
-                progress(UploadState(filesSent: 1, filesTotal: 1, bytesSent: 1, bytesTotal: 1))
-                return self.read(\.sent)
-            }),
+            sources: SourceAccess(
+                upload: { _, _, terms in
+                    self.note("upload")
+                    if let error = self.read(\.uploadError) { throw error }
+                    terms.progress(UploadState(filesSent: 1, filesTotal: 1, bytesSent: 1, bytesTotal: 1))
+                    return self.read(\.sent)
+                }, trouble: { _ in self.read(\.trouble) }),
             pods: pods, objects: objects)
     }
 
@@ -96,6 +99,7 @@ final class ScriptedCluster: Sendable {
             delete: { _, _ in
                 self.note("delete")
             },
+            events: { _ in self.read(\.events) },
             watch: { _, version, handle in
                 self.note("watch \(version ?? "-")")
                 let steps = self.script.withLock { $0.watches.isEmpty ? [.hang] : $0.watches.removeFirst() }

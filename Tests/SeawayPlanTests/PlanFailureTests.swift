@@ -102,6 +102,86 @@ struct PlanFailureTests {
         #expect(message.contains("Dockerfile:3: RUNN true"))
     }
 
+    /// A base image that cannot be pulled while the registry is away is no mistake of the Dockerfile.
+    @Test func aBuildThatMetTheRegistrysOutageBeginsAnew() {
+        let environment = environment()
+        var state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .unavailable("refused")))
+        state.job = job(environment)
+        state.buildPods = [pod("build", app: .init(name: Names.buildContainer, state: .init(terminated: .init(exitCode: 125))))]
+        state.answers[.log(pod: "build", container: Names.buildContainer, previous: false)] = .lines([
+            "STEP 1/4: FROM registry.example:5000/base", "Error: creating build container: pinging container registry registry.example:5000: refused",
+        ])
+        let first = plan(state, settings)
+        guard case .working(.registryUnavailable, let message) = first.progress.image else {
+            Issue.record("got \(first.progress.image)")
+            return
+        }
+        #expect(message.contains("registry.example:5000/base") && first.actions.isEmpty && first.requeueAfter != nil)
+
+        var healed = later(state, 60, told: first)
+        healed.answers.merge(imageAnswer(environment, .no)) { $1 }
+        #expect(plan(healed, settings).actions == [.delete(.jobs, name: "shop-build", uid: "job-uid")])
+
+        guard case .failed(.registryUnavailable, _) = plan(later(state, 121, told: first), settings).progress.image else {
+            Issue.record("not given up")
+            return
+        }
+        // With a registry that answers, the name is wrong.
+        state.answers.merge(imageAnswer(environment, .no)) { $1 }
+        guard case .failed(.baseImageUnavailable, _) = plan(state, settings).progress.image else {
+            Issue.record("got \(plan(state, settings).progress.image)")
+            return
+        }
+    }
+
+    @Test func sourcesThatAreGoneWhenTheBuildFetchesThemAreToldAsSuch() {
+        let environment = environment()
+        let stored = observed(environment).answering(sourceAnswer(environment))
+        var state = stored
+        state.environment.status = settle(plan(stored, settings), [], of: environment, now: now).status
+        state.environment.status?.conditions = [.init(.sourceReady, .true, .sourceStored, "stored", observedGeneration: 1, since: now)]
+        state.environment.status?.buildDigest = digest(environment)
+        state.job = job(environment)
+        state.buildPods = [pod("build", app: .init(name: Names.sourceContainer, state: .init(terminated: .init(exitCode: 1))))]
+        for (answer, reason) in [(Answer.no, Reason.sourceMissing), (.unavailable("refused"), .sourceStoreUnavailable)] {
+            let made = plan(state.answering(sourceAnswer(environment, answer)), settings)
+            guard case .failed(reason, _) = made.progress.source else {
+                Issue.record("got \(made.progress)")
+                continue
+            }
+        }
+    }
+
+    /// A registry that is away when the node pulls is waited for, and the node's next try after that, too.
+    @Test func aPullThatMetTheRegistrysOutageIsWaitedFor() throws {
+        let environment = environment()
+        let waiting = ContainerStatus(name: "app", state: .init(waiting: .init(reason: "ImagePullBackOff", message: "connection refused")))
+        let starting = try deployed(environment, available: 0)
+        var state = later(starting, 1, told: plan(starting, settings))
+        state.pods = [pod("shop-1", labels: labels(environment), app: waiting)]
+        state.answers.merge(imageAnswer(environment, .unavailable("refused"))) { $1 }
+        let first = plan(state, settings)
+        guard case .working(.registryUnavailable, let message) = first.progress.deployment else {
+            Issue.record("got \(first.progress.deployment)")
+            return
+        }
+        #expect(message.contains("connection refused"))
+        var healed = later(state, 60, told: first)
+        healed.answers.merge(imageAnswer(environment, .yes)) { $1 }
+        let second = plan(healed, settings)
+        guard case .working(.registryUnavailable, _) = second.progress.deployment else {
+            Issue.record("got \(second.progress.deployment)")
+            return
+        }
+        #expect(second.requeueAfter != nil)
+        guard case .failed(.imagePullFailed, _) = plan(later(state, 121, told: first), settings).progress.deployment,
+            case .failed(.imagePullFailed, _) = plan(later(healed, 300, told: second), settings).progress.deployment
+        else {
+            Issue.record("not given up")
+            return
+        }
+    }
+
     @Test func aLostImageIsBuiltAgainOnce() throws {
         let environment = environment()
         let waiting = ContainerStatus(name: "app", state: .init(waiting: .init(reason: "ErrImagePull", message: "not found")))

@@ -168,7 +168,9 @@ import Testing
                 if luck == 1 { throw Broken() }
                 return response
             }
-            let client = TransferClient(transport: breaking, attempts: 50, firstDelay: .milliseconds(1), longestDelay: .milliseconds(1))
+            let client = TransferClient(
+                transport: breaking, patience: TransferPatience(first: .seconds(60), later: .seconds(60)), firstDelay: .milliseconds(1),
+                longestDelay: .milliseconds(1))
             let summary = try await SourceUploader(namespace: "shop", environment: "app", client: client).upload(scan)
             #expect(summary.chunksSent == 20)
             try await SourceFetcher(namespace: "shop", environment: "app", client: client)

@@ -77,6 +77,28 @@ import Testing
         }
     }
 
+    /// A bucket that somebody deletes, or an object of it: what is remembered of it is not believed.
+    @Test func whatIsGoneFromTheStoreIsAskedForAgain() async throws {
+        try await withStore { objects, store in
+            let (one, two) = (try file("hello"), try file("world"))
+            for file in [one, two] {
+                _ = try await store.putPack(file.pack.id, file.pack.bytes, environment: app)
+                #expect(try await store.postTree(file.tree, environment: app).missing == [])
+            }
+            try await objects.delete(StorageLayout(environment: app).pack(one.pack.id))
+            #expect(try await store.postTree(two.tree, environment: app).missing == [])
+            #expect(try await store.postTree(one.tree, environment: app).missing == one.pack.chunks.map(\.digest))
+
+            try await objects.deleteAll("sources/")
+            for file in [one, two] {
+                #expect(try await store.postTree(file.tree, environment: app).missing == file.pack.chunks.map(\.digest))
+                #expect(try await store.putPack(file.pack.id, file.pack.bytes, environment: app))
+                #expect(try await store.postTree(file.tree, environment: app).missing == [])
+                #expect(try await store.packs(of: file.revision, environment: app) == [file.pack.id])
+            }
+        }
+    }
+
     @Test func memoryOfIndexesIsBounded() throws {
         let cache = ChunkIndexCache(mostChunks: 25)
         for number in 0..<10 {

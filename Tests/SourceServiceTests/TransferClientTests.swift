@@ -9,8 +9,13 @@ import Testing
 @Suite struct TransferClientTests {
     private struct Down: Error {}
 
-    private func client(_ transport: @escaping TransferTransport, attempts: Int = 3) -> TransferClient {
-        TransferClient(transport: transport, attempts: attempts, firstDelay: .milliseconds(1), longestDelay: .milliseconds(2))
+    private func client(
+        _ transport: @escaping TransferTransport, patience: Duration = .milliseconds(100),
+        notice: @escaping @Sendable (TransferNotice) -> Void = { _ in }
+    ) -> TransferClient {
+        TransferClient(
+            transport: transport, patience: TransferPatience(first: patience, later: patience), firstDelay: .milliseconds(1),
+            longestDelay: .milliseconds(2), notice: notice)
     }
 
     private static let chunk = Array("hello".utf8)
@@ -77,21 +82,22 @@ import Testing
     @Test func requestsAreRepeatedWhileThereIsHope() async throws {
         for failures in [1, 2] {
             let count = Mutex(0)
-            let client = client { _ in
-                let number = count.withLock {
-                    $0 += 1
-                    return $0
-                }
-                if number == 1 { throw Down() }
-                return TransferResponse(status: number <= failures ? 503 : 200, body: Data())
-            }
+            let client = client(
+                { _ in
+                    let number = count.withLock {
+                        $0 += 1
+                        return $0
+                    }
+                    if number == 1 { throw Down() }
+                    return TransferResponse(status: number <= failures ? 503 : 200, body: Data())
+                }, patience: .seconds(60))
             #expect(try await client.send(TransferRequest(method: "GET", path: "/"), to: "try").status == 200)
             #expect(count.withLock { $0 } == failures + 1)
         }
     }
 
-    @Test(arguments: [(400, 1), (401, 1), (403, 1), (404, 1), (413, 1), (422, 1), (500, 3), (502, 3), (503, 3), (429, 3)])
-    func refusalsAreFinal(_ status: Int, _ attempts: Int) async throws {
+    @Test(arguments: [400, 401, 403, 404, 413, 422, 500, 502, 503, 429])
+    func refusalsAreFinal(_ status: Int) async throws {
         let count = Mutex(0)
         let client = client { _ in
             count.withLock { $0 += 1 }
@@ -103,7 +109,55 @@ import Testing
             guard let error = error as? TransferError else { return false }
             return error.status == status && error.message.contains("Cannot try: why not.")
         }
-        #expect(count.withLock { $0 } == attempts)
+        #expect(count.withLock { $0 > 1 } == (status >= 429 && status != 422))
+    }
+
+    /// What is told while a request is repeated: each state once, and its end.
+    @Test func waitingIsToldOnceAndItsEnd() async throws {
+        let count = Mutex(0)
+        let notices = Mutex<[TransferNotice]>([])
+        let refusal = StatusAnswer(code: 503, reason: SourceAPI.storeUnavailable, message: "the store is away")
+        let client = client(
+            { _ in
+                let number = count.withLock {
+                    $0 += 1
+                    return $0
+                }
+                guard number <= 3 else { return TransferResponse(status: 200, body: Data()) }
+                return TransferResponse(status: 503, body: try JSONEncoder().encode(refusal))
+            }, patience: .seconds(60), notice: { notice in notices.withLock { $0.append(notice) } })
+        _ = try await client.send(TransferRequest(method: "GET", path: "/"), to: "try")
+        let error = TransferError(.storeUnavailable, "Cannot try: the store is away.", status: 503)
+        #expect(notices.withLock { $0 } == [.trouble(error, patience: .seconds(60)), .recovered])
+    }
+
+    @Test func anAnswerThatDoesNotComeIsTold() async throws {
+        let (notices, told) = AsyncStream<TransferNotice>.makeStream()
+        var patience = TransferPatience()
+        patience.silence = .milliseconds(10)
+        let client = TransferClient(
+            transport: { _ in
+                var heard = notices.makeAsyncIterator()
+                guard await heard.next() == .silence(what: "try", for: .milliseconds(10)) else { throw Down() }
+                return TransferResponse(status: 200, body: Data())
+            }, patience: patience, notice: { told.yield($0) })
+        #expect(try await client.send(TransferRequest(method: "GET", path: "/"), to: "try").status == 200)
+    }
+
+    /// An operator that never answered is given up sooner than one that did, or than the way to it.
+    @Test func patienceDependsOnWhoIsAway() async throws {
+        for (error, isPatient) in [(TransferError(.interrupted, "no API server"), true), (nil, false)] {
+            let count = Mutex(0)
+            let client = TransferClient(
+                transport: { _ in
+                    count.withLock { $0 += 1 }
+                    if count.withLock({ $0 }) > 20 { return TransferResponse(status: 200, body: Data()) }
+                    if let error { throw error } else { throw Down() }
+                }, patience: TransferPatience(first: .milliseconds(5), later: .seconds(60)), firstDelay: .milliseconds(1),
+                longestDelay: .milliseconds(2))
+            let answer = try? await client.send(TransferRequest(method: "GET", path: "/"), to: "try")
+            #expect((answer != nil) == isPatient)
+        }
     }
 
     @Test func anOperatorThatAsksForEverIsLeft() async throws {

@@ -11,8 +11,10 @@ import Synchronization
 /// region that the bucket is found in, and by the server's clock when this machine's is wrong.
 final class S3Connection: Sendable {
     private static let largestAnswer = 8 << 20
-    /// For what is answered at once. The body's own time-out is `timeout.read`.
+    /// Until the head of the answer; the body's own time-out is `timeout.read`.
     private static let longestRequest = TimeAmount.seconds(60)
+    /// For what carries no body. A store that does not answer for so long is not asked again here: whoever waits is to hear of it.
+    private static let longestQuestion = TimeAmount.seconds(10)
 
     private struct Learnt {
         var configuration: S3Configuration
@@ -82,7 +84,7 @@ final class S3Connection: Sendable {
             } catch {
                 try Task.checkCancellation()
                 failed = S3Failure.unreachable(what, configuration.endpoint, error)
-                guard S3Failure.mayPass(error) else { throw failed }
+                guard S3Failure.mayPass(error), !(request.body.isEmpty && S3Failure.isSilence(error)) else { throw failed }
             }
             guard let delay = retry.delay(after: attempt, jitter: Double.random(in: 0...1)) else { throw failed }
             logger?.debug("S3 request is repeated", metadata: ["attempt": "\(attempt)", "reason": "\(failed.message)"])
@@ -127,7 +129,7 @@ final class S3Connection: Sendable {
         // The client makes this header itself, from the same URL.
         for header in signed.headers where header.name != "host" { http.headers.add(name: header.name, value: header.value) }
         if !request.body.isEmpty || ["PUT", "POST"].contains(request.method) { http.body = .bytes(ByteBuffer(bytes: request.body)) }
-        let response = try await client.execute(http, timeout: Self.longestRequest)
+        let response = try await client.execute(http, timeout: request.body.isEmpty ? Self.longestQuestion : Self.longestRequest)
         let limit = response.status == .ok && request.key != nil ? ObjectKey.largestObject : Self.largestAnswer
         if request.method != "HEAD", let length = response.headers.first(name: "content-length").flatMap({ Int($0) }), length > limit {
             throw ObjectStoreError(.tooLarge, "The S3 store answered with \(length) bytes, more than is read.")

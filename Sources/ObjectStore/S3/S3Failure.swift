@@ -47,6 +47,11 @@ enum S3Failure {
     /// A certificate that is not trusted now is not trusted in a second either.
     static func mayPass(_ error: any Error) -> Bool { !isUntrusted(error) }
 
+    /// Whether there is a connection, and no answer.
+    static func isSilence(_ error: any Error) -> Bool {
+        (error as? HTTPClientError).map { [.deadlineExceeded, .readTimeout].contains($0) } ?? false
+    }
+
     private static func isUntrusted(_ error: any Error) -> Bool {
         if error is NIOSSLExtraError { return true }
         if let error = error as? NIOSSLError, case .handshakeFailed = error { return "\(error)".contains("CERTIFICATE_VERIFY_FAILED") }
@@ -63,6 +68,7 @@ enum S3Failure {
         case _ where isRefused(error): return nobody
         case let error as HTTPClientError where [.connectTimeout, .getConnectionFromPoolTimeout].contains(error):
             return "no connection within 5 seconds; check the endpoint, firewalls and network policies"
+        case _ where isSilence(error): return "it takes requests and does not answer; check whether the store hangs"
         case let error as HTTPClientError: return error.shortDescription
         default: return String(describing: type(of: error))
         }

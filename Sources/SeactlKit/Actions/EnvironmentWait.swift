@@ -1,12 +1,14 @@
 import KubernetesClient
 import KubernetesModel
 import SeawayAPI
+import Synchronization
 
 /// Waits for an applied Environment: follows its status and the log of its build.
 struct EnvironmentWait: Sendable {
     var cluster: Cluster
     var output: Output
     var system: System
+    var contact: ServerContact
     var progress: SyncProgress
     /// Pods of earlier builds.
     var finishedBuilds: Set<String> = []
@@ -23,10 +25,24 @@ struct EnvironmentWait: Sendable {
             let (states, states_) = AsyncThrowingStream<Environment?, any Error>.makeStream(bufferingPolicy: .bufferingNewest(1))
             let (logEnd, logEnd_) = AsyncStream<Void>.makeStream()
             var followsBuild = false
-            if cluster.engine == .kubernetes { states_.yield(environment) }
+            let heard = LastHeard(environment, at: system.elapsed())
+            let system = system
+            if cluster.engine == .kubernetes {
+                states_.yield(environment)
+                group.addTask {
+                    do {
+                        try await ask(key, whenSilent: heard) { states_.yield($0) }
+                    } catch {
+                        states_.finish(throwing: error)
+                    }
+                }
+            }
             group.addTask {
                 do {
-                    try await follow(key, from: environment.metadata.resourceVersion) { states_.yield($0) }
+                    try await follow(key, from: environment.metadata.resourceVersion) { state in
+                        _ = heard.isNews(state, at: system.elapsed())
+                        states_.yield(state)
+                    }
                 } catch {
                     states_.finish(throwing: error)
                 }
@@ -62,14 +78,20 @@ struct EnvironmentWait: Sendable {
 
     // MARK: Status
 
-    /// How long the API server may be away before the wait is given up.
-    private static let patience: Duration = .seconds(120)
+    /// Asks now and then while the watch tells nothing: an API server that hangs, or a connection that died unnoticed, looks like a
+    /// cluster in which nothing happens.
+    private func ask(_ key: ObjectKey, whenSilent heard: LastHeard, _ handle: @Sendable (Environment?) -> Void) async throws {
+        while true {
+            try await system.sleep(ServerContact.silence)
+            guard system.elapsed() - heard.at >= ServerContact.silence else { continue }
+            let current = try await cluster.environments.get(key)
+            if heard.isNews(current, at: system.elapsed()) { handle(current) }
+        }
+    }
 
     /// Hands over each state of an Environment; `nil` when it is gone. A watch that ends is begun again after a new look.
     private func follow(_ key: ObjectKey, from version: String?, _ handle: @escaping @Sendable (Environment?) -> Void) async throws {
         var version = version
-        var lostAt: Duration?
-        var pause: Duration = .milliseconds(100)
         while true {
             do {
                 if let current = version {
@@ -88,33 +110,16 @@ struct EnvironmentWait: Sendable {
                 handle(current)
                 version = current?.metadata.resourceVersion
                 if version == nil { return }
-                lostAt = nil
-                pause = .milliseconds(100)
-            } catch {
+            } catch let error as KubernetesError {
                 try Task.checkCancellation()
-                guard Self.isPassing(error) else { throw error }
                 version = nil
-                if let since = lostAt {
-                    guard system.elapsed() - since < Self.patience else { throw Self.lost(error) }
-                } else {
-                    lostAt = system.elapsed()
-                    output.emit(.note("the connection to the cluster was lost; trying again"))
+                if !error.isGone {
+                    guard error.isTransient else { throw error }
+                    try contact.lost(error)
                 }
-                try await system.sleep(pause)
-                pause = min(pause * 2, .seconds(5))
+                try await system.sleep(.milliseconds(100))
             }
         }
-    }
-
-    /// Whether the same request may succeed later.
-    private static func isPassing(_ error: any Error) -> Bool {
-        (error as? KubernetesError).map { $0.isTransient || $0.isGone } ?? false
-    }
-
-    private static func lost(_ error: any Error) -> CommandFailure {
-        CommandFailure(
-            .clusterFailed, "the cluster cannot be reached any more", detail: "\(error)",
-            next: ["the build and the deployment go on there; `seactl env status` tells how far they are"])
     }
 
     // MARK: Build log
@@ -124,15 +129,21 @@ struct EnvironmentWait: Sendable {
         let log = BuildLog(cluster: cluster, key: key)
         let output = output
         var seen = finishedBuilds
-        do {
-            while let request = try await log.next(digest: digest, excluding: seen) {
-                try await cluster.pods.log(request) { output.emit(.log(.build, $0)) }
-                onEnd()
-                seen.insert(request.pod)
+        while !Task.isCancelled {
+            do {
+                while let request = try await log.next(digest: digest, excluding: seen) {
+                    try await cluster.pods.log(request) { output.emit(.log(.build, $0)) }
+                    onEnd()
+                    seen.insert(request.pod)
+                }
+                return
+            } catch {
+                // Whoever follows the status tells that the API server is away.
+                if ServerContact.mayPass(error), (try? await system.sleep(.seconds(1))) != nil { continue }
+                // A comfort only: the status has the last lines of a build that failed.
+                if !Task.isCancelled { output.emit(.note("the build log cannot be followed: \(error)")) }
+                return
             }
-        } catch {
-            // A comfort only: the status has the last lines of a build that failed.
-            if !Task.isCancelled { output.emit(.note("the build log cannot be followed: \(error)")) }
         }
     }
 
@@ -149,4 +160,33 @@ struct EnvironmentWait: Sendable {
             group.cancelAll()
         }
     }
+}
+
+/// What was heard last of an Environment, by whichever way.
+private final class LastHeard: Sendable {
+    private struct State {
+        /// On the command's clock.
+        var at: Duration
+        var version: UInt64?
+    }
+    private let state: Mutex<State>
+
+    init(_ environment: Environment, at time: Duration) { state = Mutex(State(at: time, version: Self.version(environment))) }
+
+    var at: Duration { state.withLock(\.at) }
+
+    /// Takes note of a state.
+    /// - Returns: `false` for one that is older than what was heard already, or the same.
+    func isNews(_ environment: Environment?, at time: Duration) -> Bool {
+        state.withLock { state in
+            state.at = time
+            guard let environment else { return true }
+            // Versions of one resource are decimal numbers that grow (KEP-5504); anything else counts as news.
+            guard let version = Self.version(environment) else { return true }
+            defer { state.version = version }
+            return state.version.map { version > $0 } ?? true
+        }
+    }
+
+    private static func version(_ environment: Environment) -> UInt64? { environment.metadata.resourceVersion.flatMap { UInt64($0) } }
 }

@@ -17,6 +17,24 @@ struct SyncAction: Sendable {
     var dependencies: (@Sendable () async throws -> Void)?
     var scan: @Sendable () async throws -> SourceScan
     let progress = SyncProgress()
+    let contact: ServerContact
+
+    /// - Parameter patience: how long the API server, the operator or its object store may be away meanwhile.
+    init(
+        cluster: Cluster, output: Output, system: System, wanted: WantedEnvironment, takeOver: Bool, patience: Duration,
+        secrets: [WantedSecret] = [], dependencies: (@Sendable () async throws -> Void)? = nil,
+        scan: @escaping @Sendable () async throws -> SourceScan
+    ) {
+        contact = ServerContact(output: output, system: system, patience: patience)
+        self.cluster = cluster.patient(contact)
+        self.output = output
+        self.system = system
+        self.wanted = wanted
+        self.takeOver = takeOver
+        self.secrets = secrets
+        self.dependencies = dependencies
+        self.scan = scan
+    }
 
     /// - Returns: the URLs that answer.
     /// - Throws: ``CommandFailure`` and the errors of the scan and of the cluster.
@@ -46,7 +64,7 @@ struct SyncAction: Sendable {
         try await upload(scanned, to: wanted.key)
         try await keeper.write(steps, uid: present?.metadata.uid)
         let wait = EnvironmentWait(
-            cluster: cluster, output: output, system: system, progress: progress, finishedBuilds: await finished)
+            cluster: cluster, output: output, system: system, contact: contact, progress: progress, finishedBuilds: await finished)
         let urls = try await applyAndWait(wanted, wait) { applied in
             if applied.metadata.uid != present?.metadata.uid { try await keeper.own(steps, uid: applied.metadata.uid) }
         }
@@ -129,7 +147,9 @@ struct SyncAction: Sendable {
     private func upload(_ scanned: SourceScan, to key: ObjectKey) async throws {
         output.emit(.stage(.source, .running("sending")))
         let output = output
-        let sent = try await cluster.sources.upload(scanned, key) { output.emit(.upload($0)) }
+        let terms = UploadTerms(
+            patience: contact.patience, progress: { output.emit(.upload($0)) }, note: { output.emit(.note($0)) })
+        let sent = try await cluster.sources.upload(scanned, key, terms)
         output.emit(.stage(.source, .done(Self.describe(scanned, sent))))
     }
 

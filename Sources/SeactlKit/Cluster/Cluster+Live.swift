@@ -41,6 +41,7 @@ extension EnvironmentAccess {
                 }
             },
             delete: { key, uid in try await client.delete(Environment.resource, name: key.name, namespace: key.namespace, uid: uid) },
+            events: { namespace in try await client.list(Event.self, namespace: namespace).items },
             watch: { key, version, handle in
                 try await client.withWatch(
                     Environment.self, namespace: key.namespace, name: key.name, resourceVersion: version, timeoutSeconds: Cluster.watchSeconds

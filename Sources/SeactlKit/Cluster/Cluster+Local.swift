@@ -34,6 +34,7 @@ extension EnvironmentAccess {
             },
             apply: { try await engine.apply($0) },
             delete: { key, uid in try await engine.delete(key, uid: uid) },
+            events: { _ in [] },
             watch: { key, _, handle in
                 let last = LastSeen()
                 try await engine.follow(key) { environment in

@@ -31,6 +31,8 @@ struct EnvironmentAccess: Sendable {
     /// Server-side apply.
     var apply: @Sendable (JSONValue) async throws -> Environment
     var delete: @Sendable (ObjectKey, _ uid: String?) async throws -> Void
+    /// The events of a namespace.
+    var events: @Sendable (_ namespace: String) async throws -> [KubernetesModel.Event]
     /// Calls `handle` with each event after a version, until it returns false or the server ends the watch.
     var watch: @Sendable (ObjectKey, _ version: String?, _ handle: @escaping @Sendable (WatchEvent<Environment>) -> Bool) async throws -> Void
 }
@@ -49,9 +51,12 @@ struct SecretAccess: Sendable {
 
 struct SourceAccess: Sendable {
     /// Sends what the operator lacks of a scan, for the environment of that key.
-    var upload: @Sendable (SourceScan, ObjectKey, _ progress: @escaping @Sendable (UploadState) -> Void) async throws -> SentSources
+    var upload: @Sendable (SourceScan, ObjectKey, UploadTerms) async throws -> SentSources
     /// Asks the operator, on behalf of a namespace, whether its parts answer. Throws ``CommandFailure`` with the reason when one does not.
     var check: @Sendable (OperatorPart, _ namespace: String) async throws -> Void = { _, _ in throw CommandFailure.needsCluster }
+    /// Asks the operator and its object store once. What a sync would meet now; `nil` when they are well, or when that cannot be
+    /// found out.
+    var trouble: @Sendable (ObjectKey) async -> CommandFailure? = { _ in nil }
 }
 
 /// What the operator works with.
@@ -59,6 +64,14 @@ enum OperatorPart: Sendable {
     /// The object store; also the operator itself.
     case store
     case registry
+}
+
+struct UploadTerms: Sendable {
+    /// How long operator, object store or API server may be away.
+    var patience: Duration
+    var progress: @Sendable (UploadState) -> Void
+    /// Told when the upload has to wait, and when it goes on.
+    var note: @Sendable (String) -> Void
 }
 
 /// What an upload sent.

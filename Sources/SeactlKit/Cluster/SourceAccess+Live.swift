@@ -10,12 +10,17 @@ extension SourceAccess {
     /// Sends sources through the API server's service proxy: what reaches the API server reaches the operator.
     static func live(_ client: KubernetesClient) -> SourceAccess {
         SourceAccess(
-            upload: { scan, key, progress in
+            upload: { scan, key, terms in
                 let transport = OperatorTransport(client: client, namespace: key.namespace ?? "default")
-                let uploader = SourceUploader(namespace: transport.namespace, environment: key.name) { try await transport.send($0) }
+                let patience = TransferPatience(first: min(TransferPatience().first, terms.patience), later: terms.patience)
+                let uploader = SourceUploader(namespace: transport.namespace, environment: key.name, patience: patience) {
+                    try await transport.send($0)
+                } notice: {
+                    terms.note($0.text)
+                }
                 do {
                     let summary = try await uploader.upload(scan) { state in
-                        progress(
+                        terms.progress(
                             UploadState(
                                 filesSent: state.filesSent, filesTotal: state.filesTotal, bytesSent: state.bytesSent, bytesTotal: state.bytesTotal))
                     }
@@ -33,6 +38,9 @@ extension SourceAccess {
                 } catch let error as TransferError {
                     throw transport.refusal ?? CommandFailure(sending: error)
                 }
+            },
+            trouble: { key in
+                await OperatorTransport(client: client, namespace: key.namespace ?? "default").trouble(key)
             })
     }
 }
@@ -70,7 +78,11 @@ private final class OperatorTransport: Sendable {
         } catch let skew as CommandFailure {
             failure.withLock { $0 = skew }
             throw TransferError(.refused, skew.headline)
-        } catch let error as KubernetesError where !error.isTransient {
+        } catch let error as KubernetesError where error.isTransient {
+            // Of what leads to the operator, the API server says by itself when it is the operator that is away.
+            guard error.status?.isServiceUnavailable != true else { throw error }
+            throw TransferError(.interrupted, error.description)
+        } catch let error as KubernetesError {
             let refusal = error.isNotFound && error.status?.details?.kind == "services" ? .notInstalled : CommandFailure(cluster: error)
             failure.withLock { $0 = refusal }
             // The uploader takes this as final; what the user sees is the refusal.
@@ -99,6 +111,56 @@ private final class OperatorTransport: Sendable {
             let told = try? JSONDecoder().decode(StatusAnswer.self, from: answer.body)
             let isOfPart = [SourceAPI.storeUnavailable, SourceAPI.registryUnavailable].contains(told?.reason)
             throw CommandFailure(part: isOfPart ? part : nil, told?.message ?? "it answers with status \(answer.status)")
+        }
+    }
+
+    /// How long the operator and its store may take to answer.
+    private static let patience = Duration.seconds(3)
+
+    /// Why a sync could not send sources now; `nil` when it could, or when this person may not find out.
+    func trouble(_ key: ObjectKey) async -> CommandFailure? {
+        // A tree that is never there: the operator has to look into its store, and nothing travels.
+        let request = SourceAPI(namespace: namespace, environment: key.name).getTree(.ofNothing)
+        return await withTaskGroup(of: CommandFailure?.self) { group in
+            group.addTask { [self] in
+                do {
+                    let answer = try await send(request)
+                    // Of what was refused only the store's troubles are anybody's but the asker's.
+                    let error = TransferError(answer, to: "ask for the sources")
+                    return [.storeUnavailable, .storeRefused, .unavailable].contains(error.code) ? CommandFailure(sending: error) : nil
+                } catch is KubernetesError {
+                    return CommandFailure(sending: TransferError(.unavailable, "The API server reaches no operator."))
+                } catch {
+                    return refusal.flatMap { $0.reason == Reason.versionSkew.rawValue || $0 == .notInstalled ? $0 : nil }
+                }
+            }
+            group.addTask { [self] in
+                guard (try? await Task.sleep(for: Self.patience)) != nil else { return nil }
+                guard await lives() else {
+                    return CommandFailure(sending: TransferError(.unavailable, "The operator takes requests and does not answer."))
+                }
+                return CommandFailure(
+                    sending: TransferError(.storeUnavailable, "The operator's object store does not answer within \(Format.seconds(Self.patience))."))
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+    }
+
+    /// Whether the operator answers what it needs no store for.
+    private func lives() async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { [self] in
+                let request = APIRequest.serviceProxy(
+                    method: "GET", namespace: Names.systemNamespace, service: Self.service, path: "/healthz", headers: [], body: nil)
+                return (try? await client.proxy(request).status) == 200
+            }
+            group.addTask {
+                try? await Task.sleep(for: Self.patience)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
         }
     }
 
@@ -150,6 +212,24 @@ private actor SourceToken {
     }
 }
 
+extension TransferNotice {
+    /// For people, one line.
+    fileprivate var text: String {
+        switch self {
+        case .trouble(let error, let patience):
+            let who =
+                switch error.code {
+                case .storeUnavailable: "the object store does not answer"
+                case .interrupted: "the API server does not answer"
+                default: "the operator does not answer"
+                }
+            return "\(who); trying again for up to \(Format.seconds(patience)): \(error.message.firstLine ?? "")"
+        case .silence(let what, let time): return "no answer for \(Format.seconds(time)) to the request to \(what); waiting on"
+        case .recovered: return "the operator answers again; the sources go on"
+        }
+    }
+}
+
 extension CommandFailure {
     /// - Parameter part: what the operator does not reach; `nil` when the operator itself does not answer.
     fileprivate init(part: OperatorPart?, _ words: String) {
@@ -176,7 +256,10 @@ extension CommandFailure {
         case .unavailable:
             reason = .operatorUnavailable
             next = ["check that the operator runs: `kubectl -n \(Names.systemNamespace) get pods`; `seactl install` installs it"]
-        case .storeUnavailable:
+        case .interrupted:
+            reason = nil
+            next = ["check the connection to the cluster, then run `seactl env sync` again; what was sent is kept"]
+        case .storeUnavailable, .storeRefused:
             reason = .sourceStoreUnavailable
             next = ["the cluster's administrator sees to the object store of `seactl install --store`; then run `seactl env sync` again"]
         case .invalidResponse:

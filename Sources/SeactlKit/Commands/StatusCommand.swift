@@ -19,7 +19,15 @@ struct StatusCommand: SeactlCommand {
             guard options.format == .text else {
                 return system.standardOutput.write(try ObjectText.render(object, as: options.format))
             }
-            system.standardOutput.write(StatusText.status(try object.decode(Environment.self), now: system.now()))
+            let environment: Environment = try object.decode()
+            let cluster = connection.cluster
+            let text = try await race(system) {
+                async let trouble = cluster.sources.trouble(key)
+                // Events explain; without the right to see them, the conditions have to do.
+                let events = (try? await cluster.environments.events(key.namespace ?? "default")) ?? []
+                return StatusText.status(environment, trouble: await trouble, events: events, now: system.now())
+            }
+            system.standardOutput.write(text)
         }
     }
 }

@@ -17,6 +17,8 @@ struct SyncCommand: SeactlCommand {
     @OptionGroup var target: EnvironmentArgument
     @Option(help: "How long to wait until the environment is ready: 90s, 15m, 1h.")
     var timeout = TimeLimit(minutes: 15)
+    @Option(help: "How long the API server, the operator or its object store may be away meanwhile before the sync gives up.")
+    var patience = TimeLimit(minutes: 2)
     @Flag(help: "Overwrite the environment though it belongs to somebody else.")
     var takeOver = false
     @Flag(name: .shortAndLong, help: "Go on though the last sync of this manifest went to another context.")
@@ -47,16 +49,21 @@ struct SyncCommand: SeactlCommand {
                 connection, environment, namespace: options.namespace, output: output, system: system, yes: yes)
             let applyDependencies: @Sendable () async throws -> Void = { try await session.applyAll(environment.dependencies, isWhole: true) }
             let action = SyncAction(
-                cluster: connection.cluster, output: output, system: system, wanted: wanted, takeOver: takeOver, secrets: secrets,
+                cluster: connection.cluster, output: output, system: system, wanted: wanted, takeOver: takeOver,
+                patience: patience.duration, secrets: secrets,
                 dependencies: withDeps ? applyDependencies : nil,
                 scan: { try await project.scan(selection, cacheFile: project.scanCache(in: system)) })
             defer {
                 output.finish()
                 if action.progress.isSynced, connection.cluster.engine == .kubernetes { remember(connection, project, memory, output) }
             }
-            _ = try await race(
-                system, output: output, timeout: (timeout.duration, { action.progress.timeOut(after: timeout.duration, wanted.displayName) }),
-                interrupted: { action.progress.interruption }, work: { try await action.run() })
+            do {
+                _ = try await race(
+                    system, output: output, timeout: (timeout.duration, { action.progress.timeOut(after: timeout.duration, wanted.displayName) }),
+                    interrupted: { action.progress.interruption }, work: { try await action.run() })
+            } catch let failure as CommandFailure where failure.needsExplanation {
+                throw await failure.explained(by: connection.cluster, wanted.key, now: system.now())
+            }
             if options.format != .text, let object = try await connection.cluster.environments.object(wanted.key) {
                 system.standardOutput.write(try ObjectText.render(object, as: options.format))
             }

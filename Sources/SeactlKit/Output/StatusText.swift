@@ -4,7 +4,10 @@ import SeawayAPI
 
 /// What `env status` and `env list` say for people.
 enum StatusText {
-    static func status(_ environment: Environment, now: Date) -> String {
+    /// - Parameters:
+    ///   - trouble: what a sync would meet now.
+    ///   - events: of its namespace; shown while it is not ready.
+    static func status(_ environment: Environment, trouble: CommandFailure? = nil, events: [Event] = [], now: Date) -> String {
         let status = environment.status
         var rows = [
             ["Environment", environment.displayName],
@@ -19,6 +22,10 @@ enum StatusText {
         add("Message", message.first)
         for line in message.dropFirst() { rows.append(["", line]) }
         add("Revision", revisions(environment))
+        if let trouble {
+            add("Trouble", [trouble.reason, trouble.detail?.firstLine ?? trouble.headline].compactMap(\.self).joined(separator: ": "))
+            for step in trouble.next { add("Next", step) }
+        }
         if isBehind(environment) { add("Note", "the operator has not looked at the newest settings yet") }
         add("Image", status?.image)
         add("URL", status?.urls?.joined(separator: " "))
@@ -26,12 +33,14 @@ enum StatusText {
         add("Owner", environment.metadata.annotations?[Names.ownerAnnotation])
         add("Updated", status?.lastUpdated.map { age($0, now) + " ago" })
         let conditions = status?.conditions ?? []
-        guard !conditions.isEmpty else { return Table.render(rows) }
+        let warnings = status?.isTrue(.ready) == true ? nil : EventsText.table(events, of: environment.key, now: now)
+        let tail = warnings.map { "\n" + $0 } ?? ""
+        guard !conditions.isEmpty else { return Table.render(rows) + tail }
         let table = conditions.map {
             let message = TextCleaning.plain($0.message.firstLine ?? "")
             return [$0.type.rawValue, $0.status.rawValue, $0.reason.rawValue, age($0.lastTransitionTime, now), message]
         }
-        return Table.render(rows) + "\n" + Table.render([["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"]] + table)
+        return Table.render(rows) + "\n" + Table.render([["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"]] + table) + tail
     }
 
     static func list(_ environments: [Environment], now: Date) -> String {

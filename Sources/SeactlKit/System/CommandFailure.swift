@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesClient
 import KubernetesModel
 import SeawayAPI
@@ -34,6 +35,22 @@ struct CommandFailure: Error, Equatable, Sendable {
             lines.append((index == 0 ? "next:  " : "       ") + step)
         }
         return lines
+    }
+}
+
+extension CommandFailure {
+    /// Whether its reason is no answer to why: it took too long, or has a reason that this `seactl` has never heard of.
+    var needsExplanation: Bool {
+        exit == .timedOut || exit != .dependencyFailed && reason.map { !Reason.explained.contains(Reason(rawValue: $0)) } == true
+    }
+
+    /// With all that the cluster has to say: a missing reason is worse than many words.
+    func explained(by cluster: Cluster, _ key: ObjectKey, now: Date) async -> CommandFailure {
+        guard let environment = try? await cluster.environments.get(key) else { return self }
+        let events = (try? await cluster.environments.events(key.namespace ?? "default")) ?? []
+        var copy = self
+        copy.detail = [detail, EventsText.everything(environment, events, now: now)].compactMap(\.self).joined(separator: "\n")
+        return copy
     }
 }
 

@@ -108,6 +108,11 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     /// Failures that end `seactl env sync` with exit code 5, whichever step they stop. `unschedulable` is in neither set: what no
     /// node takes is a build's pod or the application's, and the step says which.
     public static let deployFailures: Set<Reason> = [.crashLoop, .imagePullFailed, .refused, .notReady, .nameTaken]
+    /// Failures that explain themselves by their name and message.
+    public static let explained: Set<Reason> = buildFailures.union(deployFailures).union([
+        .unschedulable, .superseded, .sourceMissing, .sourceStoreUnavailable, .forbidden, .invalidSpec, .namespaceTerminating,
+        .operatorUnavailable, .versionSkew,
+    ])
 }
 
 extension EnvironmentStatus {
