@@ -159,7 +159,7 @@ let package = Package(
                 "crd/kustomization.yaml", "default", "operator/kustomization.yaml", "rbac/kustomization.yaml", "registry/kustomization.yaml",
                 "store/kustomization.yaml",
             ],
-            sources: ["InstallManifests.swift", "InstallOptions.swift"],
+            sources: ["InstallManifests.swift", "InstallOptions.swift", "OperatorTuning.swift"],
             resources: [
                 .embedInCode("crd/environments.yaml"), .embedInCode("operator/namespace.yaml"), .embedInCode("operator/operator.yaml"),
                 .embedInCode("rbac/cluster-role.yaml"), .embedInCode("rbac/people.yaml"), .embedInCode("rbac/role.yaml"),
@@ -198,13 +198,17 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ContainerRegistry", "InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "SeawayAPI",
-                "SeawayOperator", "SeawayPlan", "SourceService",
+                "SeawayOperator", "SeawayPlan", "Source", "SourceService",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: settings),
         .testTarget(name: "SourceTests", dependencies: ["Fuzzing", "Source"], swiftSettings: settings),
         .testTarget(
@@ -243,19 +247,26 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: settings),
-        .testTarget(name: "SeawayAPITests", dependencies: ["InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
-        .testTarget(name: "SeawayPlanTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
-        .testTarget(name: "SeawayDependenciesTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayDependencies"], swiftSettings: settings),
+        .testTarget(name: "SeawayAPITests", dependencies: ["Fuzzing", "InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
+        .testTarget(name: "SeawayPlanTests", dependencies: ["Fuzzing", "KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
+        .testTarget(
+            name: "SeawayDependenciesTests", dependencies: ["Fuzzing", "KubernetesModel", "SeawayAPI", "SeawayDependencies"], swiftSettings: settings),
         .testTarget(
             name: "SeawayOperatorTests",
-            dependencies: ["KubernetesModel", "SeawayOperator", .product(name: "NIOSSL", package: "swift-nio-ssl")], swiftSettings: settings),
+            dependencies: [
+                "InstallManifests", "KubernetesModel", "SeawayAPI", "SeawayOperator", "SeawayPlan",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: settings),
         .testTarget(
             name: "SeawayLocalTests",
             dependencies: [
                 "KubernetesModel", "SeawayAPI", "SeawayLocal", "SeawayPlan", "Source", .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: settings),
         .testTarget(
-            name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings
+            name: "SeactlKitTests", dependencies: ["Fuzzing", "KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"],
+            swiftSettings: settings
         ),
         .testTarget(
             name: "EndToEndTests",

@@ -20,12 +20,14 @@ public typealias SourceAuthenticator = @Sendable (_ token: String) async throws 
 ///   - store: Where sources are kept.
 ///   - authenticate: Tells whose token it is. The namespace that it returns is the only one that a request may touch.
 ///   - patience: How slowly bodies may arrive.
+///   - observer: Is told of what is done, to count it.
 public func sourceRoutes(
-    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience()
+    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience(),
+    observer: SourceObserver = SourceObserver()
 ) -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
-    router.add(middleware: StatusErrors())
-    SourceController(store: store, authenticate: authenticate, patience: patience).addRoutes(to: router)
+    router.add(middleware: StatusErrors(observer: observer))
+    SourceController(store: store, authenticate: authenticate, patience: patience, observer: observer).addRoutes(to: router)
     return router
 }
 
@@ -40,12 +42,14 @@ struct SourceController: Sendable {
     let store: SourceStore
     let authenticate: SourceAuthenticator
     let patience: BodyPatience
+    let observer: SourceObserver
     private let permits = Permits(bodiesAtOnce)
     private let tokens = TokenCache()
 
-    init(store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience) {
+    init(store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience, observer: SourceObserver) {
         self.store = store
         self.patience = patience
+        self.observer = observer
         self.authenticate = authenticate
     }
 
@@ -70,6 +74,9 @@ struct SourceController: Sendable {
             let body = try await collect(request, upTo: SourceAPI.largestTree)
             return try await store.postTree(body, base: base, environment: environment)
         }
+        context.logger.info(
+            answer.missing.isEmpty ? "sources stored" : "sources announced",
+            metadata: ["environment": "\(environment)", "revision": "\(answer.revision.hex.prefix(12))", "missing": "\(answer.missing.count)"])
         return try Response.json(answer)
     }
 
@@ -169,7 +176,9 @@ struct SourceController: Sendable {
     }
 
     private func collect(_ request: Request, upTo limit: Int) async throws -> [UInt8] {
-        try await BodyReader(patience: patience, isContended: { permits.isContended }).collect(request, upTo: limit)
+        let body = try await BodyReader(patience: patience, isContended: { permits.isContended }).collect(request, upTo: limit)
+        observer.received(body.count)
+        return body
     }
 
     private func notStored(_ what: String, _ digest: Digest) -> SourceStoreError {

@@ -29,6 +29,7 @@ public struct SourceServer: Service {
     private let store: SourceStore
     private let authenticate: SourceAuthenticator
     private let readiness: @Sendable () async -> Bool
+    private let observer: SourceObserver
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
 
@@ -37,16 +38,19 @@ public struct SourceServer: Service {
     ///   - store: Where sources are kept.
     ///   - authenticate: Tells whose token it is.
     ///   - readiness: Whether the operator can serve; asked by `/readyz`.
-    ///   - logger: Requests are logged at debug, failures at error; never tokens.
+    ///   - observer: Is told of what is done, to count it.
+    ///   - logger: Stored sources are logged at info, each request at debug, failures at error; never tokens.
     ///   - onListening: Called once with the port when connections are accepted.
     public init(
         configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator,
-        readiness: @escaping @Sendable () async -> Bool, logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+        readiness: @escaping @Sendable () async -> Bool, observer: SourceObserver = SourceObserver(), logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.store = store
         self.authenticate = authenticate
         self.readiness = readiness
+        self.observer = observer
         self.logger = logger
         self.onListening = onListening
     }
@@ -70,7 +74,7 @@ public struct SourceServer: Service {
     }
 
     private func makeRouter() -> Router<BasicRequestContext> {
-        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience)
+        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience, observer: observer)
         let readiness = readiness
         router.get("healthz") { _, _ in "ok\n" }
         router.get("readyz") { _, _ -> Response in

@@ -180,7 +180,7 @@ extension TestCluster {
                     [
                         "name": "server", "image": .string(baseImage.replacing(/^[^\/]*/, with: registry)),
                         "command": ["python3", "-u", "-c", .string(server)],
-                        "ports": [["name": "api", "containerPort": 8443], ["name": "drain", "containerPort": 8081]],
+                        "ports": [["name": "api", "containerPort": 8443], ["name": "http", "containerPort": 8081]],
                         "readinessProbe": ["tcpSocket": ["port": 8443], "periodSeconds": 1],
                         "volumeMounts": [["name": "certificate", "mountPath": "/certificate"]],
                     ]
