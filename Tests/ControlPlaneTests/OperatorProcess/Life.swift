@@ -14,6 +14,8 @@ final class Life: Sendable {
         /// Each effect in its order, as `PATCH deployments`.
         var effects: [String] = []
         var operators = 0
+        /// Operators that were killed. Fewer than the effects that they were to be killed after when two were under way at once.
+        var killed = 0
         /// How the cluster and the status are once a step is over, by the step; no names or times that differ from life to life.
         var states: [String: [String]] = [:]
         /// How many pods each build Job had, in some order.
@@ -30,12 +32,12 @@ final class Life: Sendable {
     private static let name = "shop"
     private let plane: PrivateControlPlane
     private let client: KubernetesClient
-    private let killing: CrashPointTests.Killing
+    private let killing: OperatorProcessTests.CrashPointTests.Killing
     private let account = Mutex(Account())
     private let jobs = Mutex<Set<String>>([])
     private let running = Mutex<OperatorProcess?>(nil)
 
-    init(_ plane: PrivateControlPlane, _ client: KubernetesClient, killing: CrashPointTests.Killing) {
+    init(_ plane: PrivateControlPlane, _ client: KubernetesClient, killing: OperatorProcessTests.CrashPointTests.Killing) {
         self.plane = plane
         self.client = client
         self.killing = killing
@@ -80,7 +82,7 @@ final class Life: Sendable {
             return account.effects.count
         }
         guard killing.isDue(after: number) else { return }
-        await running.withLock { $0 }?.killNow()
+        if await running.withLock({ $0 })?.killNow() == true { account.withLock { $0.killed += 1 } }
         throw Killed()
     }
 

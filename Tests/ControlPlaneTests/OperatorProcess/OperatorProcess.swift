@@ -62,11 +62,18 @@ final class OperatorProcess: Sendable {
     }
 
     /// Kills it, and returns when it does nothing more.
-    func killNow() async {
-        guard let pid = pid.withLock({ $0 }) else { return }
+    /// - Returns: `false` when another effect of the same moment had ended it already.
+    @discardableResult
+    func killNow() async -> Bool {
+        let dying = pid.withLock { pid in
+            defer { pid = nil }
+            return pid
+        }
+        guard let pid = dying else { return false }
         kill(pid, SIGKILL)
         // Until somebody waits for it, it stays as a zombie.
         while let state = Self.state(of: pid), state != "Z" { try? await Task.sleep(for: .milliseconds(1)) }
+        return true
     }
 
     private static func state(of pid: pid_t) -> Character? {
