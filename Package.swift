@@ -21,6 +21,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -121,12 +122,28 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: settings),
 
+        .target(
+            name: "RegistryGateway",
+            dependencies: [
+                "ContainerRegistry", "SourceService", "SourceTransfer",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: settings),
+
         // The two programs.
         .target(
             name: "SeawayOperator",
             dependencies: [
                 "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore",
-                "SeawayAPI", "SeawayPlan", "Source", "SourceService", "SourceTransfer",
+                "RegistryGateway", "SeawayAPI", "SeawayPlan", "Source", "SourceService", "SourceTransfer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -136,6 +153,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -159,7 +177,7 @@ let package = Package(
                 "crd/kustomization.yaml", "default", "operator/kustomization.yaml", "rbac/kustomization.yaml", "registry/kustomization.yaml",
                 "store/kustomization.yaml",
             ],
-            sources: ["InstallManifests.swift", "InstallOptions.swift", "InstallS3.swift"],
+            sources: ["InstallManifests.swift", "InstallOptions.swift", "InstallS3.swift", "OperatorTuning.swift"],
             resources: [
                 .embedInCode("crd/environments.yaml"), .embedInCode("operator/namespace.yaml"), .embedInCode("operator/operator.yaml"),
                 .embedInCode("rbac/cluster-role.yaml"), .embedInCode("rbac/people.yaml"), .embedInCode("rbac/role.yaml"),
@@ -200,15 +218,20 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ContainerRegistry", "InstallManifests", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "SeawayAPI",
-                "SeawayOperator", "SeawayPlan", "SourceService",
+                "SeawayOperator", "SeawayPlan", "Source", "SourceService",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: settings),
-        .testTarget(name: "SourceTests", dependencies: ["Fuzzing", "Source"], swiftSettings: settings),
+        .testTarget(
+            name: "SourceTests", dependencies: ["Fuzzing", "Source"], exclude: ["dockerignore.json"], swiftSettings: settings),
         .testTarget(
             name: "SourceServiceTests",
             dependencies: [
@@ -240,17 +263,37 @@ let package = Package(
         .testTarget(
             name: "ContainerRegistryTests",
             dependencies: [
-                "ContainerRegistry", "Fuzzing", "ScriptedServer",
+                "ContainerRegistry", "DebianRegistry", "Fuzzing", "ScriptedServer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: settings),
-        .testTarget(name: "SeawayAPITests", dependencies: ["InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
-        .testTarget(name: "SeawayPlanTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
-        .testTarget(name: "SeawayDependenciesTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayDependencies"], swiftSettings: settings),
+        .target(
+            name: "DebianRegistry",
+            dependencies: ["ScriptedServer", .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            path: "Tests/DebianRegistry", swiftSettings: settings),
+        .testTarget(
+            name: "RegistryGatewayTests",
+            dependencies: [
+                "ContainerRegistry", "DebianRegistry", "ObjectStore", "RegistryGateway", "ScriptedServer", "SourceService",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: settings),
+        .testTarget(name: "SeawayAPITests", dependencies: ["Fuzzing", "InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
+        .testTarget(name: "SeawayPlanTests", dependencies: ["Fuzzing", "KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
+        .testTarget(
+            name: "SeawayDependenciesTests", dependencies: ["Fuzzing", "KubernetesModel", "SeawayAPI", "SeawayDependencies"], swiftSettings: settings),
         .testTarget(
             name: "SeawayOperatorTests",
-            dependencies: ["KubernetesModel", "SeawayOperator", .product(name: "NIOSSL", package: "swift-nio-ssl")], swiftSettings: settings),
+            dependencies: [
+                "InstallManifests", "KubernetesModel", "SeawayAPI", "SeawayOperator", "SeawayPlan",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: settings),
         .target(
             name: "PodmanStorage", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")], path: "Tests/PodmanStorage",
             swiftSettings: settings),
@@ -259,13 +302,14 @@ let package = Package(
             dependencies: ["KubernetesModel", "PodmanStorage", "SeawayAPI", "SeawayDependencies", "SeawayLocal", "SeawayPlan", "Source"],
             swiftSettings: settings),
         .testTarget(
-            name: "SeactlKitTests", dependencies: ["KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"], swiftSettings: settings
+            name: "SeactlKitTests", dependencies: ["Fuzzing", "KubernetesClient", "KubernetesModel", "SeactlKit", "SeawayAPI", "Source"],
+            swiftSettings: settings
         ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "PodmanStorage", "SeawayAPI", "Source",
-                "SourceTransfer",
+                "ContainerRegistry", "DebianRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "PodmanStorage",
+                "ScriptedServer", "SeawayAPI", "Source", "SourceTransfer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -49,7 +49,7 @@ struct OperatorUnderLoad {
         try wait(for: "the operator to watch", upTo: .seconds(60)) {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             guard process.isRunning else { throw BenchmarkError("the operator ended: \(text.suffix(500))") }
-            return text.contains("] watching") ? () : nil
+            return text.contains("msg=watching") ? () : nil
         }
     }
 

@@ -31,6 +31,7 @@ public struct InstallOptions: Sendable, Equatable {
     public var ingressPort: Int?
     /// `host:port` of the ingress controller as pods reach it.
     public var ingressAddress: String?
+    public var tuning = OperatorTuning()
 
     public init() {}
 
@@ -89,6 +90,7 @@ extension InstallOptions {
         for (option, value) in [("--image", image), ("--builder-image", builderImage)] where value.isEmpty {
             throw InstallError("\(option) is empty, expected the name of an image")
         }
+        try tuning.validate()
     }
 
     /// The operator's command line.
@@ -105,6 +107,6 @@ extension InstallOptions {
         if let ingressDomain { arguments.append("--ingress-domain=\(ingressDomain)") }
         if let ingressPort { arguments.append("--ingress-port=\(ingressPort)") }
         if let ingressAddress { arguments.append("--ingress-address=\(ingressAddress)") }
-        return arguments
+        return arguments + tuning.arguments
     }
 }

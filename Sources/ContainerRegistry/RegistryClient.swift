@@ -63,7 +63,11 @@ public struct RegistryClient: Sendable {
         struct TagList: Decodable { var tags: [String]? }
         let response = try await send(.GET, repository, "tags/list")
         switch response.status {
-        case 200: return try JSONDecoder().decode(TagList.self, from: response.body).tags ?? []
+        case 200:
+            guard let list = try? JSONDecoder().decode(TagList.self, from: response.body) else {
+                throw RegistryError(message: "the registry at \(address) answered something else than a list to: list the tags of \(repository)")
+            }
+            return list.tags ?? []
         case 404: return []
         default: throw failure("list the tags of \(repository)", response)
         }

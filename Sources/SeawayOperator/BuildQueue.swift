@@ -37,6 +37,8 @@ struct BuildQueue {
 
     init(limit: Int) { self.limit = limit }
 
+    var counts: (running: Int, waiting: Int) { (holders.count, waiting.count) }
+
     enum Answer: Equatable {
         case granted
         /// From 1; later ones are rounded up, so that they need not be told of every step.

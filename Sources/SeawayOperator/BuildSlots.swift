@@ -11,6 +11,8 @@ final class BuildSlots: Sendable {
 
     func take(_ key: ObjectKey) -> BuildQueue.Answer { queue.withLock { $0.take(key) } }
 
+    var counts: (running: Int, waiting: Int) { queue.withLock { $0.counts } }
+
     /// - Returns: who is to ask again.
     func release(_ key: ObjectKey) -> [ObjectKey] { queue.withLock { $0.release(key) } }
 }

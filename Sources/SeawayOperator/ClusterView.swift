@@ -14,6 +14,7 @@ struct ClusterView: Sendable {
     private let ingresses: Informer<Ingress>
     private let claims: Informer<PersistentVolumeClaim>
     private let pods: Informer<Pod>
+    private let events: Informer<Event>
     private let pushes: PushSignals
 
     init(cluster: KubernetesClient, logger: Logger) {
@@ -25,6 +26,8 @@ struct ClusterView: Sendable {
         ingresses = Informer(client: cluster, labelSelector: made, logger: logger)
         claims = Informer(client: cluster, labelSelector: made, logger: logger)
         pods = Informer(client: cluster, labelSelector: made, logger: logger)
+        // Events have no labels; those about Environments are our own.
+        events = Informer(client: cluster, fieldSelector: "type=Warning,involvedObject.kind!=\(Environment.resource.kind)", logger: logger)
         pushes = PushSignals(cluster: cluster, logger: logger)
     }
 
@@ -45,6 +48,12 @@ struct ClusterView: Sendable {
         forward(claims)
         forward(pods)
         pods.onChange { [pushes] _, old, new in pushes.changed(old, new) }
+        events.onChange { [jobs, pods] _, _, new in
+            guard let about = new?.involvedObject, let object = about.name else { return }
+            let key = ObjectKey(namespace: about.namespace, name: object)
+            let labels = about.kind == "Pod" ? pods.store.get(key)?.metadata.labels : about.kind == "Job" ? jobs.store.get(key)?.metadata.labels : nil
+            if let name = labels?[Names.applicationLabel] { handler(ObjectKey(namespace: about.namespace, name: name)) }
+        }
     }
 
     /// Follows the logs of builds until it is cancelled, and calls `handler` for each whose image is pushed.
@@ -63,6 +72,7 @@ struct ClusterView: Sendable {
             group.addTask { try await ingresses.run() }
             group.addTask { try await claims.run() }
             group.addTask { try await pods.run() }
+            group.addTask { try await events.run() }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -76,14 +86,26 @@ struct ClusterView: Sendable {
         try await ingresses.store.waitUntilReady()
         try await claims.store.waitUntilReady()
         try await pods.store.waitUntilReady()
+        try await events.store.waitUntilReady()
     }
 
     var isReady: Bool {
         environments.store.isReady && jobs.store.isReady && deployments.store.isReady && services.store.isReady
-            && ingresses.store.isReady && claims.store.isReady && pods.store.isReady
+            && ingresses.store.isReady && claims.store.isReady && pods.store.isReady && events.store.isReady
     }
 
     var environmentCount: Int { environments.store.count }
+
+    /// How many Environments say which of their states; every state is there.
+    var environmentsByState: [(state: String, count: Int)] {
+        var counts = ["ready": 0, "reconciling": 0, "stalled": 0, "new": 0]
+        for environment in environments.store.all() {
+            let status = environment.status
+            let isTrue = { (type: ConditionType) in status?.isTrue(type) == true }
+            counts[isTrue(.ready) ? "ready" : isTrue(.reconciling) ? "reconciling" : isTrue(.stalled) ? "stalled" : "new", default: 0] += 1
+        }
+        return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
 
     /// Environments whose build is on its way.
     var running: [ObjectKey] {
@@ -91,6 +113,9 @@ struct ClusterView: Sendable {
             job.metadata.labels?[Names.buildLabel].map { ObjectKey(namespace: job.namespace, name: $0) }
         }
     }
+
+    /// What Kubernetes warned of an object, in no order.
+    @Sendable func warnings(aboutUID uid: String) -> [Event] { events.store.list { $0.involvedObject?.uid == uid } }
 
     /// - Returns: `nil` when there is no such Environment.
     func observe(_ key: ObjectKey, at now: Timestamp) -> Observed? {

@@ -19,6 +19,8 @@ struct LookUps: Sendable {
     let slots: BuildSlots
     let http: HTTPClient
     let ingressAddress: String?
+    /// The warnings about the object with this uid.
+    let warnings: @Sendable (_ uid: String) -> [Event]
 
     /// Store and registry get so long to say what they have; then it is told that they do not.
     private static let patience = Duration.seconds(4)
@@ -64,8 +66,7 @@ struct LookUps: Sendable {
             case .defaultStorageClass:
                 return try await cluster.list(StorageClass.self).items.contains { $0.isDefault } ? .yes : .no
             case .warnings(let uid):
-                let events = try await cluster.list(Event.self, namespace: namespace, fieldSelector: "involvedObject.uid=\(uid),type=Warning").items
-                return .lines(events.sorted { $0.time < $1.time }.map { "\($0.reason ?? "Warning"): \($0.message ?? "")" })
+                return .lines(warnings(uid).sorted { $0.time < $1.time }.map { "\($0.reason ?? "Warning"): \($0.message ?? "")" })
             case .sourceFile(let path):
                 guard let digest = Digest(hex: environment.spec.revision),
                     let text = try await sources.file(path, of: digest, environment: .init(namespace: namespace, name: environment.name))

@@ -46,6 +46,8 @@ struct OperatorCommand: AsyncParsableCommand {
     var cacheSize = OperatorDefaults.cacheSize
     @Option(help: "Seconds after which a build is ended, where a manifest names no deadline.")
     var buildDeadline = OperatorDefaults.buildDeadline
+    @Option(help: "How often a failed build is tried again by itself, where a manifest does not say.")
+    var buildRetries = OperatorDefaults.buildRetries
     @Option(help: "Seconds after which a rollout without progress has failed.")
     var progressDeadline = OperatorDefaults.progressDeadline
     @Option(help: "Seconds that the registry and the object store may be away before what needs them has failed.")
@@ -60,31 +62,40 @@ struct OperatorCommand: AsyncParsableCommand {
     var maxConcurrentBuilds = 4
     @Option(help: "Port of the source API.")
     var port = 8443
-    @Option(help: "Port that nodes ask to let pods drain, where Kubernetes is older than 1.30.")
-    var drainPort = 8081
+    @Option(help: "Port of /healthz, /readyz and /metrics, and of what nodes ask to let pods drain where Kubernetes is older than 1.30.")
+    var httpPort = 8081
     @Option(help: "Name of this process among those that may lead (default: the pod's name).")
     var identity: String?
+    @Option(help: "Run outside of a pod, as the user of this kubeconfig: for development.")
+    var kubeconfig: String?
     @Option(help: "trace, debug, info, warning or error.")
     var logLevel = "info"
 
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("--log-level: '\(logLevel)' is no level") }
         guard workers > 0, maxConcurrentBuilds > 0 else { throw ValidationError("--workers and --max-concurrent-builds are at least 1") }
-        guard buildDeadline > 0, progressDeadline > 3, patience > 0, terminationGracePeriod >= 0 else {
+        guard buildDeadline > 0, buildRetries >= 0, progressDeadline > 3, patience > 0, terminationGracePeriod >= 0 else {
             throw ValidationError(
-                "--build-deadline and --patience are at least 1, --progress-deadline at least 4, --termination-grace-period at least 0 seconds")
+                "--build-deadline and --patience are at least 1, --progress-deadline at least 4, --build-retries and --termination-grace-period at least 0"
+            )
         }
-        guard (0...DrainServer.longest).contains(drainSeconds) else {
-            throw ValidationError("--drain-seconds: \(drainSeconds) is not between 0 and \(DrainServer.longest)")
+        guard (0...PlainServer.longestDrain).contains(drainSeconds) else {
+            throw ValidationError("--drain-seconds: \(drainSeconds) is not between 0 and \(PlainServer.longestDrain)")
         }
     }
 
     func run() async throws {
-        var logger = Logger(label: "seaway.operator", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
-        let options = self
-        let program = OperatorService(options: options, logger: logger)
-        try await ServiceGroup(services: [program], cancellationSignals: [.sigterm, .sigint], logger: logger).run()
+        let level = Logger.Level(rawValue: logLevel) ?? .info
+        // Also what libraries log on their own account is written in this form.
+        LoggingSystem.bootstrap { LogfmtHandler(label: $0, level: level) }
+        let logger = Logger(label: "seaway.operator")
+        do {
+            let program = OperatorService(options: self, logger: logger)
+            try await ServiceGroup(services: [program], cancellationSignals: [.sigterm, .sigint], logger: logger).run()
+        } catch {
+            logger.critical("ended", metadata: ["error": "\(error)"])
+            throw ExitCode.failure
+        }
     }
 
     func settings(certificateAuthority: String) -> OperatorSettings {
@@ -97,6 +108,7 @@ struct OperatorCommand: AsyncParsableCommand {
         settings.builderImages.kaniko = kanikoImage
         settings.cacheSize = cacheSize
         settings.buildDeadline = buildDeadline
+        settings.buildRetries = buildRetries
         settings.progressDeadline = progressDeadline
         settings.patience = patience
         settings.terminationGracePeriod = terminationGracePeriod

@@ -18,11 +18,12 @@ struct OperatorService: ServiceLifecycle.Service {
     let logger: Logger
 
     func run() async throws {
-        var configuration = HTTPClient.Configuration()
-        configuration.timeout.read = .seconds(30)
-        configuration.redirectConfiguration = .disallow
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let cluster = try KubernetesClient(configuration: ClusterConfiguration.inCluster(), logger: logger)
+        var settings = HTTPClient.Configuration()
+        settings.timeout.read = .seconds(30)
+        settings.redirectConfiguration = .disallow
+        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        let configuration = try options.kubeconfig.map { try ClusterConfiguration.load(kubeconfig: $0) } ?? .inCluster()
+        let cluster = try KubernetesClient(configuration: configuration, logger: logger)
         do {
             try await run(http: http, cluster: cluster)
         } catch is CancellationError {
@@ -63,6 +64,9 @@ struct OperatorService: ServiceLifecycle.Service {
         view.wake { queue.add($0) }
         let office = Office()
         let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
+        let metrics = OperatorMetrics()
+        let slots = BuildSlots(limit: options.maxConcurrentBuilds)
+        let isReady: @Sendable () -> Bool = { view.isReady && office.isLeading }
         let server = SourceServer(
             configuration: .init(
                 host: "0.0.0.0", port: options.port, certificateChainPEM: certificates.chainPEM, privateKeyPEM: certificates.keyPEM),
@@ -74,10 +78,12 @@ struct OperatorService: ServiceLifecycle.Service {
             // An image that nobody has: what is asked is whether the registry answers.
             registry: { _ = try await registry.contains(repository: "seaway/doctor", tag: "none") },
             // Uploads and removals are kept apart within one process, so requests reach the leader alone: a standby is not ready.
-            readiness: { view.isReady && office.isLeading }, logger: logger)
+            readiness: isReady, observer: metrics.sourceObserver, logger: logger)
         let collector = SourceCollector(
             store: sources, inUse: { office.isLeading ? view.revisionsInUse(by: $0) : nil }, logger: logger)
-        let drains = DrainServer(port: options.drainPort, logger: logger)
+        let plain = PlainServer(
+            port: options.httpPort, isReady: isReady,
+            metrics: { metrics.families(Self.gauges(queue, view, slots, office)) }, logger: logger)
         let election = LeaderElection(
             client: cluster, lease: KubernetesModel.ObjectKey(namespace: options.namespace, name: Self.lease),
             identity: options.identity ?? ProcessInfo.processInfo.hostName, logger: logger)
@@ -89,13 +95,14 @@ struct OperatorService: ServiceLifecycle.Service {
             group.addTask { try await server.run() }
             group.addTask { await view.followBuilds { queue.add($0) } }
             group.addTask { await collector.run() }
-            group.addTask { try await drains.run() }
+            group.addTask { try await plain.run() }
             group.addTask { [settings] in
                 try await view.waitUntilReady()
                 try await election.withLeadership { leadership in
                     office.take(leadership)
                     let guarded = cluster.guardingWrites { try leadership.check() }
-                    await work(queue, view, guarded, http, sources, registry, settings, checkLeadership: { try leadership.check() })
+                    await work(
+                        queue, view, guarded, http, sources, registry, settings, slots, metrics, checkLeadership: { try leadership.check() })
                 }
             }
             // None of them ends by itself: whichever does, takes the others along.
@@ -112,28 +119,56 @@ struct OperatorService: ServiceLifecycle.Service {
 
     private func work(
         _ queue: WorkQueue<KubernetesModel.ObjectKey>, _ view: ClusterView, _ cluster: KubernetesClient, _ http: HTTPClient,
-        _ sources: SourceStore, _ registry: RegistryClient, _ settings: OperatorSettings, checkLeadership: @escaping @Sendable () throws -> Void
+        _ sources: SourceStore, _ registry: RegistryClient, _ settings: OperatorSettings, _ slots: BuildSlots, _ metrics: OperatorMetrics,
+        checkLeadership: @escaping @Sendable () throws -> Void
     ) async {
-        let slots = BuildSlots(limit: options.maxConcurrentBuilds)
         // Builds that an earlier operator started keep their slots.
         for key in view.running { slots.hold(key) }
         let reconciler = Reconciler(
             settings: settings, view: view,
             lookUps: LookUps(
-                cluster: cluster, sources: sources, registry: registry, slots: slots, http: http, ingressAddress: options.ingressAddress),
+                cluster: cluster, sources: sources, registry: registry, slots: slots, http: http, ingressAddress: options.ingressAddress,
+                warnings: view.warnings),
             effects: Effects(cluster: cluster, sources: sources, registry: registry, checkLeadership: checkLeadership),
-            events: EventRecorder(client: cluster, component: "seaway"), slots: slots, wake: { queue.add($0) }, logger: logger)
+            events: EventRecorder(client: cluster, component: "seaway"), slots: slots, metrics: metrics, wake: { queue.add($0) }, logger: logger)
         logger.info("watching", metadata: ["environments": "\(view.environmentCount)"])
-        await runWorkers(queue, count: options.workers) { await reconciler.reconcile($0) }
+        await runWorkers(queue, count: options.workers) { key in
+            let began = ContinuousClock.now
+            let result = await reconciler.reconcile(key)
+            metrics.measure(.reconciles, .init("result", result.word), seconds: (ContinuousClock.now - began) / .seconds(1))
+            return result
+        }
+    }
+
+    /// What is so now, for whoever scrapes it.
+    private static func gauges(
+        _ queue: WorkQueue<KubernetesModel.ObjectKey>, _ view: ClusterView, _ slots: BuildSlots, _ office: Office
+    ) -> [Metric: [MetricFamily.Sample]] {
+        let builds = slots.counts
+        return [
+            .leading: [.init(value: office.isLeading ? 1 : 0)], .workQueue: [.init(value: Double(queue.depth))],
+            .buildsRunning: [.init(value: Double(builds.running))], .buildQueue: [.init(value: Double(builds.waiting))],
+            .environments: view.environmentsByState.map { .init(labels: [.init("state", $0.state)], value: Double($0.count)) },
+        ]
     }
 
     private func drain(_ cluster: KubernetesClient, _ version: String) async throws -> OperatorSettings.Drain? {
         let service = try await cluster.getIfPresent(KubernetesModel.Service.self, "seaway", namespace: options.namespace)
-        let drain = DrainServer.drain(
-            seconds: options.drainSeconds, version: version, address: service?.spec?.clusterIP, port: options.drainPort)
+        let drain = PlainServer.drain(
+            seconds: options.drainSeconds, version: version, address: service?.spec?.clusterIP, port: options.httpPort)
         if drain == nil, options.drainSeconds > 0 {
             logger.warning("pods that leave are stopped at once: the Service seaway has no address that nodes can ask to let them drain")
         }
         return drain
+    }
+}
+
+extension WorkResult {
+    fileprivate var word: String {
+        switch self {
+        case .done: "done"
+        case .requeue: "requeue"
+        case .retry: "retry"
+        }
     }
 }

@@ -15,6 +15,7 @@ final class Reconciler: Sendable {
     private let effects: Effects
     private let events: EventRecorder
     private let slots: BuildSlots
+    private let metrics: OperatorMetrics
     private let wake: @Sendable (ObjectKey) -> Void
     private let logger: Logger
     /// What our last write made of an Environment, until the watch shows it.
@@ -22,7 +23,7 @@ final class Reconciler: Sendable {
 
     init(
         settings: OperatorSettings, view: ClusterView, lookUps: LookUps, effects: Effects, events: EventRecorder, slots: BuildSlots,
-        wake: @escaping @Sendable (ObjectKey) -> Void, logger: Logger
+        metrics: OperatorMetrics, wake: @escaping @Sendable (ObjectKey) -> Void, logger: Logger
     ) {
         self.settings = settings
         self.view = view
@@ -30,6 +31,7 @@ final class Reconciler: Sendable {
         self.effects = effects
         self.events = events
         self.slots = slots
+        self.metrics = metrics
         self.wake = wake
         self.logger = logger
     }
@@ -56,6 +58,7 @@ final class Reconciler: Sendable {
         var outcomes: [Outcome] = []
         for action in current.actions {
             let outcome = await effects.perform(action, on: observed.environment)
+            log(action, outcome, observed.environment)
             outcomes.append(outcome)
             guard outcome == .done else { break }
         }
@@ -73,13 +76,14 @@ final class Reconciler: Sendable {
             do {
                 let result = try await effects.write(status, of: environment)
                 written.withLock { $0[key] = result }
+                metrics.note(StatusObservation.between(environment.status, status))
                 logger.info(
                     "\(status.stage ?? "")",
-                    metadata: ["environment": "\(key)", "revision": "\(environment.spec.revision.prefix(12))", "reason": "\(status.reason ?? "")"])
+                    metadata: about(environment, ["reason": "\(status.reason ?? "")"]))
             } catch let error as KubernetesError where error.isNotFound {
                 return .done
             } catch {
-                logger.warning("status not written", metadata: ["environment": "\(key)", "error": "\(error)"])
+                logger.warning("status not written", metadata: about(environment, ["error": "\(error)"]))
                 return .retry
             }
         }
@@ -89,6 +93,19 @@ final class Reconciler: Sendable {
         }
         if settlement.retries { return .retry }
         return settlement.requeueAfter.map { .requeue(after: .milliseconds(Int64($0 * 1000))) } ?? .done
+    }
+
+    private func log(_ action: Action, _ outcome: Outcome, _ environment: Environment) {
+        switch outcome {
+        case .done: logger.debug("done", metadata: about(environment, ["action": "\(action.summary)"]))
+        case .refused(let reason, let why):
+            logger.warning("refused", metadata: about(environment, ["action": "\(action.summary)", "reason": "\(reason)", "error": "\(why)"]))
+        case .unavailable(let why): logger.warning("not done", metadata: about(environment, ["action": "\(action.summary)", "error": "\(why)"]))
+        }
+    }
+
+    private func about(_ environment: Environment, _ more: Logger.Metadata) -> Logger.Metadata {
+        more.merging(["environment": "\(environment.key)", "revision": "\(environment.spec.revision.prefix(12))"]) { $1 }
     }
 
     /// The Environment as our own last write left it, when the watch has not shown that write yet.

@@ -108,7 +108,7 @@ extension Planner {
 
     /// Says that the Job is about to try again, when its last pod failed and it may.
     private func nextAttempt(after pods: [Pod]) -> String? {
-        let retries = spec.build?.retries ?? 0
+        let retries = render.buildRetries
         let failed = pods.filter(\.hasFailed).count
         guard retries > 0, failed > 0, failed <= retries, pods.allSatisfy(\.hasFailed) else { return nil }
         return "the build failed; trying again (\(failed) of \(retries))"
@@ -186,13 +186,15 @@ extension Planner {
         return .working(.building, "\(buildProgress(of: pod)): \(warning)")
     }
 
-    /// What Kubernetes last warned of an object that should be further by now. Events wake nobody, so they are looked for with
-    /// growing pauses while something is awaited.
+    /// What Kubernetes last warned of an object that should be further by now; a later warning wakes us.
     mutating func lastWarning(about object: ObjectMeta) -> String? {
         guard let uid = object.uid, let created = object.creationTimestamp else { return nil }
         let age = observed.now.date.timeIntervalSince(created.date)
-        plan.requeueAfter = age < Self.patienceWithCluster ? Self.patienceWithCluster - age + 0.1 : min(max(age / 4, 2), 15)
-        guard age >= Self.patienceWithCluster, case .lines(let warnings)? = ask(.warnings(uid: uid)) else { return nil }
+        guard age >= Self.patienceWithCluster else {
+            plan.requeueAfter = Self.patienceWithCluster - age + 0.1
+            return nil
+        }
+        guard case .lines(let warnings)? = ask(.warnings(uid: uid)) else { return nil }
         return warnings.last
     }
 

@@ -79,8 +79,10 @@ extension Planner {
                 plan.progress.deployment = .working(reason, "\(count); \(why)")
             } else {
                 plan.progress.deployment = .working(.rollingOut, count)
-                plan.requeueAfter = min(plan.requeueAfter ?? .infinity, Double(settings.progressDeadline))
             }
+            // Until then whatever changes wakes us.
+            let rest = Double(settings.progressDeadline) - secondsSinceRollout + 0.1
+            plan.requeueAfter = min(plan.requeueAfter ?? .infinity, rest)
         }
     }
 

@@ -138,9 +138,9 @@ struct Planner {
         }
     }
 
-    /// Ends a build whose result nobody wants any more.
+    /// Removes a build of an earlier revision: whether it runs or has ended, nobody wants its result or its log any more.
     mutating func removeSupersededJob() {
-        guard let job = observed.job, job.digest != digest, !job.isFinished else { return }
+        guard let job = observed.job, job.digest != digest, job.metadata.deletionTimestamp == nil else { return }
         plan.actions.append(.delete(.jobs, name: job.name, uid: job.metadata.uid ?? ""))
     }
 

@@ -25,7 +25,7 @@ public struct Observed: Sendable {
     }
 }
 
-/// A look-up that a decision needs and the watched objects do not hold. Asked as an action, so that deciding stays pure.
+/// A look-up that a decision needs and the observed objects do not hold. Asked as an action, so that deciding stays pure.
 public enum Question: Hashable, Sendable {
     /// Whether the object store holds the sources of this revision, complete.
     case source(revision: String)

@@ -5,6 +5,8 @@ public enum OperatorDefaults {
     public static let cacheSize = "10Gi"
     /// Seconds.
     public static let buildDeadline = 1800
+    /// A build that failed fails again, as a rule.
+    public static let buildRetries = 0
     /// Seconds.
     public static let progressDeadline = 300
     /// Seconds.
@@ -43,6 +45,8 @@ public struct OperatorSettings: Sendable, Equatable {
     public var cacheSize = OperatorDefaults.cacheSize
     /// Seconds after which a build is ended.
     public var buildDeadline = OperatorDefaults.buildDeadline
+    /// How often a failed build is tried again by itself, where a manifest does not say.
+    public var buildRetries = OperatorDefaults.buildRetries
     /// Seconds after which a rollout that makes no progress has failed.
     public var progressDeadline = OperatorDefaults.progressDeadline
     /// Seconds that the registry and the object store may be away before a revision that needs them has failed.

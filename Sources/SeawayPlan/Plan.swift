@@ -28,6 +28,20 @@ public enum Action: Sendable, Equatable {
     case deleteEnvironment
     /// Deletes the namespace if `seactl` made it and nothing but this Environment is left in it.
     case removeNamespace
+
+    /// What is done to what, without the object, which may hold what is nobody else's business.
+    public var summary: String {
+        switch self {
+        case .addFinalizer: "add the finalizer"
+        case .removeFinalizer: "remove the finalizer"
+        case .apply(let object, let type, _): "apply \(type.kind) \(object["metadata"]?["name"]?.stringValue ?? "")"
+        case .delete(let type, let name, _): "delete \(type.kind) \(name)"
+        case .removeSources: "remove the sources"
+        case .removeImages: "remove the images"
+        case .deleteEnvironment: "delete the Environment"
+        case .removeNamespace: "remove the namespace"
+        }
+    }
 }
 
 /// How far an Environment has come, step by step; the status is derived from it.

@@ -10,6 +10,7 @@ extension Rendering {
     var builder: Builder { settings.builder(of: spec) }
     private var tree: String { BuilderPreset.tree(builder) }
     var buildDeadline: Int { build.deadlineSeconds ?? settings.buildDeadline }
+    var buildRetries: Int { build.retries ?? settings.buildRetries }
 
     /// Keeps the layers of earlier builds.
     var cacheClaim: JSONValue {
@@ -42,7 +43,7 @@ extension Rendering {
                 ]),
             "spec": [
                 // A build that failed fails again, as a rule; the developer decides about the next try.
-                "backoffLimit": .int(build.retries ?? 0),
+                "backoffLimit": .int(buildRetries),
                 "activeDeadlineSeconds": .int(buildDeadline),
                 "template": [
                     "metadata": [

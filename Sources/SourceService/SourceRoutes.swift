@@ -25,12 +25,14 @@ public typealias RegistryCheck = @Sendable () async throws -> Void
 ///   - authenticate: Tells whose token it is. The namespace that it returns is the only one that a request may touch.
 ///   - patience: How slowly bodies may arrive.
 ///   - registry: Asks the registry for something; throws what it answers when it is not available.
+///   - observer: Is told of what is done, to count it.
 public func sourceRoutes(
-    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience(), registry: RegistryCheck? = nil
+    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience(), registry: RegistryCheck? = nil,
+    observer: SourceObserver = SourceObserver()
 ) -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
-    router.add(middleware: StatusErrors())
-    SourceController(store: store, authenticate: authenticate, patience: patience, registry: registry).addRoutes(to: router)
+    router.add(middleware: StatusErrors(observer: observer))
+    SourceController(store: store, authenticate: authenticate, patience: patience, registry: registry, observer: observer).addRoutes(to: router)
     return router
 }
 
@@ -46,13 +48,18 @@ struct SourceController: Sendable {
     let authenticate: SourceAuthenticator
     let patience: BodyPatience
     let registry: RegistryCheck?
+    let observer: SourceObserver
     private let permits = Permits(bodiesAtOnce)
     private let tokens = TokenCache()
 
-    init(store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience, registry: RegistryCheck? = nil) {
+    init(
+        store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience, registry: RegistryCheck? = nil,
+        observer: SourceObserver
+    ) {
         self.store = store
         self.registry = registry
         self.patience = patience
+        self.observer = observer
         self.authenticate = authenticate
     }
 
@@ -78,6 +85,9 @@ struct SourceController: Sendable {
             let body = try await collect(request, upTo: SourceAPI.largestTree)
             return try await store.postTree(body, base: base, environment: environment)
         }
+        context.logger.info(
+            answer.missing.isEmpty ? "sources stored" : "sources announced",
+            metadata: ["environment": "\(environment)", "revision": "\(answer.revision.hex.prefix(12))", "missing": "\(answer.missing.count)"])
         return try Response.json(answer)
     }
 
@@ -193,7 +203,9 @@ struct SourceController: Sendable {
     }
 
     private func collect(_ request: Request, upTo limit: Int) async throws -> [UInt8] {
-        try await BodyReader(patience: patience, isContended: { permits.isContended }).collect(request, upTo: limit)
+        let body = try await BodyReader(patience: patience, isContended: { permits.isContended }).collect(request, upTo: limit)
+        observer.received(body.count)
+        return body
     }
 
     private func notStored(_ what: String, _ digest: Digest) -> SourceStoreError {

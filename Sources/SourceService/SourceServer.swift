@@ -30,6 +30,7 @@ public struct SourceServer: Service {
     private let authenticate: SourceAuthenticator
     private let registry: RegistryCheck?
     private let readiness: @Sendable () async -> Bool
+    private let observer: SourceObserver
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
 
@@ -39,17 +40,20 @@ public struct SourceServer: Service {
     ///   - authenticate: Tells whose token it is.
     ///   - registry: Asks the registry for something.
     ///   - readiness: Whether the operator can serve; asked by `/readyz`.
-    ///   - logger: Requests are logged at debug, failures at error; never tokens.
+    ///   - observer: Is told of what is done, to count it.
+    ///   - logger: Stored sources are logged at info, each request at debug, failures at error; never tokens.
     ///   - onListening: Called once with the port when connections are accepted.
     public init(
         configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator, registry: RegistryCheck? = nil,
-        readiness: @escaping @Sendable () async -> Bool, logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+        readiness: @escaping @Sendable () async -> Bool, observer: SourceObserver = SourceObserver(), logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.store = store
         self.authenticate = authenticate
         self.registry = registry
         self.readiness = readiness
+        self.observer = observer
         self.logger = logger
         self.onListening = onListening
     }
@@ -73,7 +77,8 @@ public struct SourceServer: Service {
     }
 
     private func makeRouter() -> Router<BasicRequestContext> {
-        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience, registry: registry)
+        let router = sourceRoutes(
+            store: store, authenticate: authenticate, patience: configuration.patience, registry: registry, observer: observer)
         let readiness = readiness
         router.get("healthz") { _, _ in "ok\n" }
         router.get("readyz") { _, _ -> Response in

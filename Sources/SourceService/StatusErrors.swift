@@ -22,8 +22,25 @@ struct RequestRefusal: Error {
     }
 }
 
+/// What the source API has done, for whoever counts it. Called from many tasks.
+public struct SourceObserver: Sendable {
+    public var received: @Sendable (_ bytes: Int) -> Void
+    /// `method` is one that the API has.
+    public var answered: @Sendable (_ method: String, _ status: Int, _ seconds: Double) -> Void
+
+    public init(
+        received: @escaping @Sendable (_ bytes: Int) -> Void = { _ in },
+        answered: @escaping @Sendable (_ method: String, _ status: Int, _ seconds: Double) -> Void = { _, _, _ in }
+    ) {
+        self.received = received
+        self.answered = answered
+    }
+}
+
 /// Answers every error with a Kubernetes `Status`, and logs requests without their headers.
 struct StatusErrors: RouterMiddleware {
+    let observer: SourceObserver
+
     func handle(
         _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
@@ -32,20 +49,32 @@ struct StatusErrors: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch {
-            let refusal = StatusErrors.refusal(for: error)
+            var refusal = StatusErrors.refusal(for: error)
             if refusal.status.code >= 500 {
-                context.logger.error("Source request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+                context.logger.error("source request failed", metadata: about(request, context, ["error": "\(error)"]))
+                // Whoever reads this finds the line above by it.
+                if refusal.status == .internalServerError { refusal.message += " Request \(context.id)." }
             }
             response = try StatusErrors.response(refusal)
         }
         response.headers[.seawayAPI] = "v\(SourceAPI.version)"
-        context.logger.debug(
-            "Source request",
-            metadata: [
-                "method": "\(request.method)", "path": "\(request.uri.path)", "status": "\(response.status.code)",
-                "duration": "\(ContinuousClock.now - started)",
-            ])
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        // Probes and what has no route are no requests of the API, and no clients' inventions become labels.
+        if context.parameters.get("namespace") != nil {
+            observer.answered(request.method.rawValue, response.status.code, seconds)
+            context.logger.debug(
+                "source request", metadata: about(request, context, ["status": "\(response.status.code)", "seconds": "\(seconds)"]))
+        }
         return response
+    }
+
+    private func about(_ request: Request, _ context: BasicRequestContext, _ more: Logger.Metadata) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["method": "\(request.method)", "path": "\(request.uri.path)"]
+        if let namespace = context.parameters.get("namespace"), let name = context.parameters.get("environment") {
+            metadata["environment"] = "\(namespace)/\(name)"
+        }
+        if let revision = context.parameters.get("revision") { metadata["revision"] = "\(revision.prefix(12))" }
+        return metadata.merging(more) { $1 }
     }
 
     static func response(_ refusal: RequestRefusal) throws -> Response {

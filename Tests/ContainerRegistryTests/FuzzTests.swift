@@ -1,5 +1,8 @@
 import Foundation
 import Fuzzing
+import NIOHTTP1
+import ScriptedServer
+import Synchronization
 import Testing
 
 @testable import ContainerRegistry
@@ -18,6 +21,40 @@ import Testing
             }
         }
         #expect(read > 1_000)
+    }
+
+    /// Lists of tags, errors and tokens, as a registry sends them.
+    @Test(.timeLimit(.minutes(60))) func answersAreRefusedOrRead() async throws {
+        let corpus = [
+            (200, #"{"name":"a/b","tags":["1","2","\u00fc"]}"#), (200, #"{"name":"a/b","tags":null}"#),
+            (403, #"{"errors":[{"code":"DENIED","message":"no","detail":{"a":[1,2]}}]}"#), (500, "<html>"),
+        ]
+        let mutator = Mutex(ByteMutator(seed: 0x5EA_33, tokens: ["{", "}", "\"", "[[[[[[", "]", ":", "\\u", "\\ud800", "null", "1e999", "tags"]))
+        let server = try await ScriptedServer { request, number in
+            let bytes = { (text: String) in String(decoding: mutator.withLock { $0.damage(text.utf8) }, as: UTF8.self) }
+            if request.target.hasPrefix("/token") { return .init(200, [], bytes(#"{"token":"t","expires_in":300}"#)) }
+            guard number % 5 > 0 || request.headers.contains(name: "Authorization") else {
+                let host = request.headers.first(name: "Host") ?? ""
+                return .init(401, [("WWW-Authenticate", #"Bearer realm="http://\#(host)/token",service="s""#)])
+            }
+            let (status, body) = corpus[number % corpus.count]
+            return .init(status, [], bytes(body))
+        }
+        var read = 0
+        var refused = 0
+        try await withRegistryClient("127.0.0.1:\(server.port)", login: ("kim", "s3cret")) { client in
+            for _ in 0..<ByteMutator.rounds(1_000) {
+                do {
+                    _ = try await client.tags(repository: "a/b")
+                    read += 1
+                } catch let error as RegistryError {
+                    #expect(!error.message.contains("s3cret") && error.message.count < 500)
+                    refused += 1
+                }
+            }
+        }
+        try await server.shutdown()
+        #expect(read > 20 && refused > 100, "both sides are met: \(read), \(refused)")
     }
 
     @Test func credentialsAreRefusedOrRead() {

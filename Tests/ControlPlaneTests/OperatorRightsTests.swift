@@ -153,8 +153,9 @@ import Testing
         _ = try await effects.write(status, of: try await environment())
 
         let lookUps = LookUps(
-            cluster: cluster, sources: sources, registry: registry, slots: BuildSlots(limit: 1), http: http, ingressAddress: nil)
-        for question in [Question.defaultStorageClass, .log(pod: "none", container: "build", previous: false), .warnings(uid: "none"), .objectsLeft] {
+            cluster: cluster, sources: sources, registry: registry, slots: BuildSlots(limit: 1), http: http, ingressAddress: nil,
+            warnings: { _ in [] })
+        for question in [Question.defaultStorageClass, .log(pod: "none", container: "build", previous: false), .objectsLeft] {
             _ = await lookUps.answer(question, about: try await environment())
         }
         // The same happening, told by this process twice and by the next one once more.

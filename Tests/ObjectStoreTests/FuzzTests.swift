@@ -1,4 +1,5 @@
 import Fuzzing
+import NIOHTTP1
 import Testing
 
 @testable import ObjectStore
@@ -28,6 +29,22 @@ import Testing
             }
         }
         #expect(read > 100 && refused > 1_000, "both sides are met: \(read), \(refused)")
+    }
+
+    @Test func refusalsAreRead() {
+        let refusal = """
+            <?xml version="1.0" encoding="UTF-8"?><Error><Code>AuthorizationHeaderMalformed</Code>
+            <Message>the region is wrong</Message><Region>eu-west-1</Region><RequestId>1</RequestId></Error>
+            """
+        var mutator = ByteMutator(seed: 0x5EA_22, tokens: ["<", ">", "</", "&", "&#0;", "<Code>", "</Code>", "<![CDATA[", "<Error>"])
+        var read = 0
+        for _ in 0..<ByteMutator.rounds(5_000) {
+            let answer = S3Answer(status: 400, headers: [:], body: mutator.damage(refusal.utf8))
+            #expect(!answer.isSuccess)
+            #expect(answer.region(besides: "us-east-1").map(S3Configuration.isRegion) ?? true)
+            if answer.code == "AuthorizationHeaderMalformed" { read += 1 }
+        }
+        #expect(read > 500)
     }
 
     /// Entities that stand for ten of the level below, and files of this machine.

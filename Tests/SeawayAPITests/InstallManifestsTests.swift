@@ -152,6 +152,17 @@ import Testing
         #expect(claims.map { $0["spec"]?["storageClassName"] } == ["fast", "fast"])
     }
 
+    @Test func `how the operator works is passed on, and only where it is given`() throws {
+        var options = InstallOptions()
+        let usual = options.operatorArguments
+        options.tuning.workers = 3
+        options.tuning.maxConcurrentBuilds = 12
+        options.tuning.buildDeadline = 600
+        options.tuning.logLevel = "debug"
+        #expect(options.operatorArguments == usual + ["--workers=3", "--max-concurrent-builds=12", "--build-deadline=600", "--log-level=debug"])
+        #expect(try pod("seaway", options)["containers"]?[0]?["args"]?.arrayValue?.contains("--max-concurrent-builds=12") == true)
+    }
+
     @Test func `options that do not go together`() {
         func message(_ change: (inout InstallOptions) -> Void) -> String? {
             var options = InstallOptions()
@@ -169,6 +180,10 @@ import Testing
         #expect(
             message { $0.s3Credentials = .init(accessKey: "a", secretKey: "b") } == "S3 credentials are given, but --store is no s3:// URL")
         #expect(message { $0.image = "" } == "--image is empty, expected the name of an image")
+        #expect(message { $0.tuning.workers = 0 } == "--workers: 0 is not between 1 and 1000")
+        #expect(message { $0.tuning.progressDeadline = 3 }?.hasPrefix("--progress-deadline: 3 is not between 4 and ") == true)
+        #expect(message { $0.tuning.cacheSize = "10 GB" } == "--cache-size: '10 GB' is no size, expected one as 10Gi")
+        #expect(message { $0.tuning.logLevel = "loud" }?.contains("trace, debug, info, warning, error") == true)
     }
 
     @Test func `pods hold to the restricted profile`() throws {

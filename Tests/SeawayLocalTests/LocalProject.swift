@@ -1,6 +1,10 @@
 import Foundation
+import KubernetesModel
 import PodmanStorage
+import SeawayAPI
 import Testing
+
+@testable import SeawayLocal
 
 /// Whether tests may use Podman; only an explicit wish leaves them out.
 let usesPodman = ProcessInfo.processInfo.environment["SEAWAY_SKIP_CLUSTER_TESTS"] != "1"
@@ -89,9 +93,12 @@ final class LocalProject: Sendable {
 
     func seactl(_ arguments: String...) async throws -> Ended {
         let program = FileManager.default.currentDirectoryPath + "/.build/debug/seactl"
-        return try await run(
+        let ended = try await run(
             program, arguments + ["--local"], in: directory,
             environment: storage.variables.merging(["XDG_STATE_HOME": state, "XDG_CACHE_HOME": state + "/cache"]) { $1 })
+        let record = try LocalStore(directory: state + "/seaway/local").read(ObjectKey(namespace: namespace, name: name))
+        if let status = record?.environment.status { #expect(ConditionInvariants.violations(status) == [], "\(arguments): \(status)") }
+        return ended
     }
 
     struct Status: Decodable {

@@ -15,11 +15,11 @@ struct DrainTests {
 
     @Test func `older clusters ask the operator`() {
         #expect(
-            DrainServer.drain(seconds: 4, version: "v1.20.2", address: "10.96.0.7", port: 8081)
+            PlainServer.drain(seconds: 4, version: "v1.20.2", address: "10.96.0.7", port: 8081)
                 == .init(seconds: 4, method: .request(host: "10.96.0.7", port: 8081)))
-        #expect(DrainServer.drain(seconds: 4, version: "v1.34.0", address: nil, port: 8081) == .init(seconds: 4, method: .sleep))
-        #expect(DrainServer.drain(seconds: 4, version: "v1.20.2", address: nil, port: 8081) == nil)
-        #expect(DrainServer.drain(seconds: 4, version: "v1.20.2", address: "None", port: 8081) == nil)
-        #expect(DrainServer.drain(seconds: 0, version: "v1.34.0", address: nil, port: 8081) == nil)
+        #expect(PlainServer.drain(seconds: 4, version: "v1.34.0", address: nil, port: 8081) == .init(seconds: 4, method: .sleep))
+        #expect(PlainServer.drain(seconds: 4, version: "v1.20.2", address: nil, port: 8081) == nil)
+        #expect(PlainServer.drain(seconds: 4, version: "v1.20.2", address: "None", port: 8081) == nil)
+        #expect(PlainServer.drain(seconds: 0, version: "v1.34.0", address: nil, port: 8081) == nil)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesModel
 import SeawayAPI
+import Testing
 
 @testable import SeawayPlan
 
@@ -94,4 +95,21 @@ func deployed(_ environment: Environment, available: Int, pods: [Pod]? = nil) th
 extension JSONValue {
     /// The builder's container in the spec of a build pod.
     var buildContainer: JSONValue? { self["containers"]?.arrayValue?.first { $0["name"]?.stringValue == Names.buildContainer } }
+}
+
+/// The plan, whose status is held to the rules whenever a test makes one. It hides the function of the same name that it calls.
+func plan(_ observed: Observed, _ settings: OperatorSettings) -> Plan {
+    let made = SeawayPlan.plan(observed, settings)
+    // One that asks has nothing to tell yet.
+    guard made.questions.isEmpty else { return made }
+    let status = StatusWriter(environment: observed.environment, progress: made.progress, now: observed.now).status
+    #expect(ConditionInvariants.violations(status) == [], "\(made.progress)")
+    return made
+}
+
+/// The settlement, whose status is held to the rules.
+func settle(_ plan: Plan, _ outcomes: [Outcome], of environment: Environment, now: Timestamp) -> Settlement {
+    let settlement = SeawayPlan.settle(plan, outcomes, of: environment, now: now)
+    if let status = settlement.status { #expect(ConditionInvariants.violations(status) == [], "\(plan.progress)") }
+    return settlement
 }

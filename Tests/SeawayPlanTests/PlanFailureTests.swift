@@ -70,6 +70,21 @@ struct PlanFailureTests {
         #expect(settlement.events.map(\.reason) == [.superseded] && settlement.keepsBuildSlot)
     }
 
+    @Test(arguments: [false, true]) func aJobOfAnEarlierRevisionIsRemovedAlsoWhenNothingIsBuilt(hasEnded: Bool) {
+        let environment = environment()
+        var state = observed(environment).answering(sourceAnswer(environment)).answering(imageAnswer(environment, .yes))
+        var older = job(environment, digest: "older")
+        if hasEnded { older.status = .init(conditions: [.init(type: "Complete", status: "True")]) }
+        state.job = older
+        #expect(plan(state, settings).actions.contains(.delete(.jobs, name: older.name, uid: "job-uid")))
+        // One that is on its way out is let go, and the present one's stays for its log.
+        older.metadata.deletionTimestamp = now
+        state.job = older
+        #expect(!plan(state, settings).actions.contains(.delete(.jobs, name: older.name, uid: "job-uid")))
+        state.job = job(environment)
+        #expect(!plan(state, settings).actions.contains(.delete(.jobs, name: older.name, uid: "job-uid")))
+    }
+
     @Test func aBuildPodThatIsRefusedIsToldInTheClustersWords() {
         let environment = environment()
         var state = observed(environment).answering(sourceAnswer(environment))
@@ -228,7 +243,7 @@ struct PlanFailureTests {
         state.answers[.warnings(uid: "shop-1-uid")] = .lines(["BackOff: older", "Unhealthy: Readiness probe failed: 503"])
         let made = plan(state, settings)
         #expect(made.progress.deployment == .working(.notReady, "0 of 1 pods ready; pod shop-1: Unhealthy: Readiness probe failed: 503"))
-        // Nobody wakes us when a probe gets another answer.
-        #expect(made.requeueAfter ?? 60 <= 5)
+        // Another warning wakes us; until then only the deadline does.
+        #expect(made.requeueAfter ?? 0 > 290)
     }
 }

@@ -32,6 +32,26 @@ struct InstallationOptions: ParsableArguments {
     var ingressPort: Int?
     @Option(help: "The ingress controller, host:port, as pods reach it; with it, URLs are tried before they are called ready.")
     var ingressAddress: String?
+    @Option(help: "How many environments the operator works on at once (8).")
+    var workers: Int?
+    @Option(help: "How many builds run at once in the cluster (4).")
+    var maxConcurrentBuilds: Int?
+    @Option(help: "Seconds after which a build is ended, where a manifest names no deadline (1800).")
+    var buildDeadline: Int?
+    @Option(help: "How often a failed build is tried again by itself, where a manifest does not say (0).")
+    var buildRetries: Int?
+    @Option(help: "Seconds after which a rollout without progress has failed (300).")
+    var progressDeadline: Int?
+    @Option(help: "Seconds that the registry and the object store may be away before what needs them has failed (120).")
+    var patience: Int?
+    @Option(help: "Seconds that an application gets to stop once it was asked to (10).")
+    var terminationGracePeriod: Int?
+    @Option(help: "Seconds that a leaving pod serves on, until proxies have heard of it; 0 stops it at once (4).")
+    var drainSeconds: Int?
+    @Option(help: "Size of the volume that keeps an environment's layer cache (10Gi).")
+    var cacheSize: String?
+    @Option(help: "What the operator logs: trace, debug, info, warning or error (info).")
+    var logLevel: String?
 
     /// - Throws: ``CommandFailure`` (2) for options that do not go together.
     func objects(credentials: InstallOptions.S3Credentials?) throws -> [JSONValue] {
@@ -50,6 +70,16 @@ struct InstallationOptions: ParsableArguments {
         options.ingressDomain = ingressDomain
         options.ingressPort = ingressPort
         options.ingressAddress = ingressAddress
+        options.tuning.workers = workers
+        options.tuning.maxConcurrentBuilds = maxConcurrentBuilds
+        options.tuning.buildDeadline = buildDeadline
+        options.tuning.buildRetries = buildRetries
+        options.tuning.progressDeadline = progressDeadline
+        options.tuning.patience = patience
+        options.tuning.terminationGracePeriod = terminationGracePeriod
+        options.tuning.drainSeconds = drainSeconds
+        options.tuning.cacheSize = cacheSize
+        options.tuning.logLevel = logLevel
         do {
             return try InstallManifests.objects(options)
         } catch let error as InstallError {
