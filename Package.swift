@@ -21,6 +21,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -121,12 +122,28 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: settings),
 
+        .target(
+            name: "RegistryGateway",
+            dependencies: [
+                "ContainerRegistry", "SourceService", "SourceTransfer",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: settings),
+
         // The two programs.
         .target(
             name: "SeawayOperator",
             dependencies: [
                 "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore",
-                "SeawayAPI", "SeawayPlan", "Source", "SourceService", "SourceTransfer",
+                "RegistryGateway", "SeawayAPI", "SeawayPlan", "Source", "SourceService", "SourceTransfer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -136,6 +153,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -206,7 +224,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: settings),
-        .testTarget(name: "SourceTests", dependencies: ["Fuzzing", "Source"], swiftSettings: settings),
+        .testTarget(
+            name: "SourceTests", dependencies: ["Fuzzing", "Source"], exclude: ["dockerignore.json"], swiftSettings: settings),
         .testTarget(
             name: "SourceServiceTests",
             dependencies: [
@@ -238,10 +257,24 @@ let package = Package(
         .testTarget(
             name: "ContainerRegistryTests",
             dependencies: [
-                "ContainerRegistry", "Fuzzing", "ScriptedServer",
+                "ContainerRegistry", "DebianRegistry", "Fuzzing", "ScriptedServer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
+        .target(
+            name: "DebianRegistry",
+            dependencies: ["ScriptedServer", .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            path: "Tests/DebianRegistry", swiftSettings: settings),
+        .testTarget(
+            name: "RegistryGatewayTests",
+            dependencies: [
+                "ContainerRegistry", "DebianRegistry", "ObjectStore", "RegistryGateway", "ScriptedServer", "SourceService",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: settings),
         .testTarget(name: "SeawayAPITests", dependencies: ["InstallManifests", "KubernetesModel", "SeawayAPI"], swiftSettings: settings),
         .testTarget(name: "SeawayPlanTests", dependencies: ["KubernetesModel", "SeawayAPI", "SeawayPlan"], swiftSettings: settings),
@@ -260,7 +293,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ContainerRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "SeawayAPI", "Source", "SourceTransfer",
+                "ContainerRegistry", "DebianRegistry", "KubernetesClient", "KubernetesModel", "ObjectStore", "ScriptedServer", "SeawayAPI", "Source",
+                "SourceTransfer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

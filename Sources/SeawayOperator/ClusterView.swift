@@ -85,11 +85,23 @@ struct ClusterView: Sendable {
 
     var environmentCount: Int { environments.store.count }
 
+    /// The Environments of each namespace that has any.
+    var environmentsByNamespace: [String: [Environment]] {
+        Dictionary(grouping: environments.store.all()) { $0.namespace ?? "default" }
+    }
+
     /// Environments whose build is on its way.
     var running: [ObjectKey] {
         jobs.store.all().filter { !$0.isFinished }.compactMap { job in
             job.metadata.labels?[Names.buildLabel].map { ObjectKey(namespace: job.namespace, name: $0) }
         }
+    }
+
+    /// Whether the builder in a build pod still works, or may yet begin: a pod that is new may not have been heard of.
+    func isBuilding(namespace: String, pod name: String) -> Bool {
+        guard let pod = pods.store.get(ObjectKey(namespace: namespace, name: name)) else { return true }
+        let build = pod.status?.containerStatuses?.first { $0.name == Names.buildContainer }
+        return build?.state?.terminated == nil && pod.status?.phase != "Failed" && pod.status?.phase != "Succeeded"
     }
 
     /// - Returns: `nil` when there is no such Environment.

@@ -1,3 +1,4 @@
+import ArgumentParser
 import AsyncHTTPClient
 import ContainerRegistry
 import Foundation
@@ -7,6 +8,7 @@ import KubernetesRuntime
 import Logging
 import NIOCore
 import ObjectStore
+import RegistryGateway
 import SeawayAPI
 import SeawayPlan
 import ServiceLifecycle
@@ -18,31 +20,59 @@ struct OperatorService: ServiceLifecycle.Service {
     let logger: Logger
 
     func run() async throws {
+        let registryConfiguration = try registryConfiguration()
         var configuration = HTTPClient.Configuration()
         configuration.timeout.read = .seconds(30)
         configuration.redirectConfiguration = .disallow
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let images = HTTPClient(eventLoopGroupProvider: .singleton, configuration: registryConfiguration)
         let cluster = try KubernetesClient(configuration: ClusterConfiguration.inCluster(), logger: logger)
         do {
-            try await run(http: http, cluster: cluster)
+            try await run(http: http, registry: registry(images), cluster: cluster)
         } catch is CancellationError {
             logger.info("stopping")
         } catch {
             try? await cluster.shutdown()
             try? await http.shutdown()
+            try? await images.shutdown()
             throw error
         }
         try await cluster.shutdown()
         try await http.shutdown()
+        try await images.shutdown()
     }
 
-    private func run(http: HTTPClient, cluster: KubernetesClient) async throws {
+    private func registryConfiguration() throws -> HTTPClient.Configuration {
+        let authority = try options.registryCA.map { path in
+            guard let bytes = FileManager.default.contents(atPath: path) else {
+                throw ValidationError("--registry-ca: \(path) cannot be read")
+            }
+            return Array(bytes)
+        }
+        var configuration = try RegistryClient.httpConfiguration(certificateAuthority: authority)
+        // Images of several builds at once pass through; a registry may take minutes to finish an upload, and says nothing meanwhile.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.timeout.read = .minutes(5)
+        configuration.httpVersion = .http1Only
+        return configuration
+    }
+
+    private func registry(_ http: HTTPClient) throws -> RegistryClient {
+        let file = options.registryConfig
+        // Said at the start, not by the first build.
+        for file in [file, options.registryPullConfig].compactMap(\.self) { _ = try RegistryCredentials(file: file) }
+        return RegistryClient(
+            address: options.registry, insecure: options.registryInsecure,
+            credentials: try file.map { try RegistryCredentials(file: $0) } ?? RegistryCredentials(), http: http)
+    }
+
+    private func run(http: HTTPClient, registry: RegistryClient, cluster: KubernetesClient) async throws {
         let variables = ProcessInfo.processInfo.environment
         let objects = try ObjectStoreURL(options.store).open(
             accessKey: variables["SEAWAY_S3_ACCESS_KEY"], secretKey: variables["SEAWAY_S3_SECRET_KEY"],
             sessionToken: variables["SEAWAY_S3_SESSION_TOKEN"], certificateAuthority: variables["SEAWAY_S3_CA"], logger: logger)
         do {
-            try await run(http: http, cluster: cluster, objects: objects)
+            try await run(http: http, registry: registry, cluster: cluster, objects: objects)
         } catch {
             try? await objects.shutdown()
             throw error
@@ -50,7 +80,7 @@ struct OperatorService: ServiceLifecycle.Service {
         try await objects.shutdown()
     }
 
-    private func run(http: HTTPClient, cluster: KubernetesClient, objects: any ObjectStore) async throws {
+    private func run(http: HTTPClient, registry: RegistryClient, cluster: KubernetesClient, objects: any ObjectStore) async throws {
         let certificates = try await ServingCertificateStore(cluster: cluster, namespace: options.namespace, logger: logger).current()
         let sources = SourceStore(objects: objects)
         var settings = options.settings(certificateAuthority: certificates.authorityPEM)
@@ -69,6 +99,10 @@ struct OperatorService: ServiceLifecycle.Service {
             authenticate: { token in
                 guard case .authenticated(_, _, let namespace, _) = try await cluster.reviewToken(token, audience: Names.audience) else { return nil }
                 return namespace
+            },
+            routes: { [hasGateway = settings.registryGateway] router, authorizer in
+                guard hasGateway else { return }
+                RegistryRoutes(registry: registry, readable: options.registryReadable, isBuilding: view.isBuilding).add(to: router, authorizer)
             },
             // Uploads and removals are kept apart within one process, so requests reach the leader alone: a standby is not ready.
             readiness: { view.isReady && office.isLeading }, logger: logger)
@@ -92,7 +126,7 @@ struct OperatorService: ServiceLifecycle.Service {
                 try await election.withLeadership { leadership in
                     office.take(leadership)
                     let guarded = cluster.guardingWrites { try leadership.check() }
-                    await work(queue, view, guarded, http, sources, settings, checkLeadership: { try leadership.check() })
+                    await work(queue, view, guarded, http, registry, sources, settings, checkLeadership: { try leadership.check() })
                 }
             }
             // None of them ends by itself: whichever does, takes the others along.
@@ -109,20 +143,27 @@ struct OperatorService: ServiceLifecycle.Service {
 
     private func work(
         _ queue: WorkQueue<KubernetesModel.ObjectKey>, _ view: ClusterView, _ cluster: KubernetesClient, _ http: HTTPClient,
-        _ sources: SourceStore, _ settings: OperatorSettings, checkLeadership: @escaping @Sendable () throws -> Void
+        _ registry: RegistryClient, _ sources: SourceStore, _ settings: OperatorSettings, checkLeadership: @escaping @Sendable () throws -> Void
     ) async {
+        let pullSecret = options.registryPullConfig.map { file in
+            PullSecret(file: file, cluster: cluster, environments: { view.environmentsByNamespace })
+        }
         let slots = BuildSlots(limit: options.maxConcurrentBuilds)
         // Builds that an earlier operator started keep their slots.
         for key in view.running { slots.hold(key) }
-        let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
         let reconciler = Reconciler(
             settings: settings, view: view,
             lookUps: LookUps(
                 cluster: cluster, sources: sources, registry: registry, slots: slots, http: http, ingressAddress: options.ingressAddress),
-            effects: Effects(cluster: cluster, sources: sources, registry: registry, checkLeadership: checkLeadership),
+            effects: Effects(
+                cluster: cluster, sources: sources, registry: registry, pullSecret: pullSecret, checkLeadership: checkLeadership),
             events: EventRecorder(client: cluster, component: "seaway"), slots: slots, wake: { queue.add($0) }, logger: logger)
         logger.info("watching", metadata: ["environments": "\(view.environmentCount)"])
-        await runWorkers(queue, count: options.workers) { await reconciler.reconcile($0) }
+        await withDiscardingTaskGroup { group in
+            if let pullSecret { group.addTask { await pullSecret.run(logger: logger) } }
+            await runWorkers(queue, count: options.workers) { await reconciler.reconcile($0) }
+            group.cancelAll()
+        }
     }
 
     private func drain(_ cluster: KubernetesClient, _ version: String) async throws -> OperatorSettings.Drain? {

@@ -27,25 +27,31 @@ public struct SourceServer: Service {
 
     private let configuration: Configuration
     private let store: SourceStore
-    private let authenticate: SourceAuthenticator
+    private let authorizer: RequestAuthorizer
+    private let routes: MoreRoutes
     private let readiness: @Sendable () async -> Bool
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
+
+    /// Adds routes beside those of the source API, for callers that the authorizer lets in.
+    public typealias MoreRoutes = @Sendable (_ router: Router<BasicRequestContext>, _ authorizer: RequestAuthorizer) -> Void
 
     /// - Parameters:
     ///   - configuration: Where to listen, and with which certificate.
     ///   - store: Where sources are kept.
     ///   - authenticate: Tells whose token it is.
+    ///   - routes: What else is served.
     ///   - readiness: Whether the operator can serve; asked by `/readyz`.
     ///   - logger: Requests are logged at debug, failures at error; never tokens.
     ///   - onListening: Called once with the port when connections are accepted.
     public init(
-        configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator,
+        configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator, routes: @escaping MoreRoutes = { _, _ in },
         readiness: @escaping @Sendable () async -> Bool, logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.store = store
-        self.authenticate = authenticate
+        self.authorizer = RequestAuthorizer(authenticate: authenticate)
+        self.routes = routes
         self.readiness = readiness
         self.logger = logger
         self.onListening = onListening
@@ -70,7 +76,8 @@ public struct SourceServer: Service {
     }
 
     private func makeRouter() -> Router<BasicRequestContext> {
-        let router = sourceRoutes(store: store, authenticate: authenticate, patience: configuration.patience)
+        let router = sourceRoutes(store: store, authorizer: authorizer, patience: configuration.patience)
+        routes(router, authorizer)
         let readiness = readiness
         router.get("healthz") { _, _ in "ok\n" }
         router.get("readyz") { _, _ -> Response in

@@ -34,7 +34,7 @@ struct StatusErrors: RouterMiddleware {
         } catch {
             let refusal = StatusErrors.refusal(for: error)
             if refusal.status.code >= 500 {
-                context.logger.error("Source request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+                context.logger.error("Source request failed", metadata: ["path": "\(Self.shown(request.uri.path))", "error": "\(error)"])
             }
             response = try StatusErrors.response(refusal)
         }
@@ -42,10 +42,15 @@ struct StatusErrors: RouterMiddleware {
         context.logger.debug(
             "Source request",
             metadata: [
-                "method": "\(request.method)", "path": "\(request.uri.path)", "status": "\(response.status.code)",
+                "method": "\(request.method)", "path": "\(Self.shown(request.uri.path))", "status": "\(response.status.code)",
                 "duration": "\(ContinuousClock.now - started)",
             ])
         return response
+    }
+
+    /// Without the place of an upload to a registry, which may be a URL that lets anybody write there.
+    private static func shown(_ path: String) -> Substring {
+        path.range(of: "/blobs/uploads/").map { path[..<$0.upperBound] } ?? path[...]
     }
 
     static func response(_ refusal: RequestRefusal) throws -> Response {
