@@ -41,6 +41,8 @@ struct RegistryServeCommand: AsyncParsableCommand {
         // A registry may take minutes to finish an upload, and says nothing meanwhile.
         configuration.timeout.read = .minutes(10)
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
+        // Builders try again by themselves, and say that they do.
+        configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let gateway = BuildGateway(
             build: .init(namespace: namespace, environment: environment, pod: pod), endpoint: endpoint, port: port,
