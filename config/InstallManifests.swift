@@ -44,12 +44,36 @@ public enum InstallManifests {
                 if let credentials = options.s3Credentials { objects.append(InstallS3.secret(credentials)) }
                 continue
             }
+            if file.path == "operator/operator.yaml" { objects += registryAuthority(options) }
             objects += try file.objects()
         }
         // All volumes are for what an S3 keeps instead.
         if options.ephemeral || options.storesInS3 { objects.removeAll { $0["kind"] == "PersistentVolumeClaim" } }
         return objects.map { adapted($0, to: options) }
     }
+
+    static let registryTrust = "seaway-registry-ca"
+
+    private static func registryAuthority(_ options: InstallOptions) -> [JSONValue] {
+        guard let certificates = options.registryCertificateAuthority else { return [] }
+        return [
+            [
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": [
+                    "name": .string(registryTrust),
+                    "namespace": .string(Names.systemNamespace),
+                    "labels": ["app.kubernetes.io/name": "seaway", "app.kubernetes.io/part-of": "seaway"],
+                ],
+                "data": ["ca.crt": .string(certificates)],
+            ]
+        ]
+    }
+
+    /// The login with which nodes pull, kept in the namespaces of Environments. A rule for one name: no other Secret can be read.
+    private static let pullSecretRule: JSONValue = [
+        "apiGroups": [""], "resources": ["secrets"], "resourceNames": [.string(Names.pullSecret)], "verbs": ["get", "create", "patch"],
+    ]
 
     private static func adapted(_ object: JSONValue, to options: InstallOptions) -> JSONValue {
         var object = object
@@ -65,6 +89,9 @@ public enum InstallManifests {
                     pod.makeVolumesEphemeral()
                 }
             }
+        case ("ClusterRole", "seaway"):
+            guard options.registryPullSecret != nil else { break }
+            object["rules"] = .array((object["rules"]?.arrayValue ?? []) + [pullSecretRule])
         case ("Deployment", "seaway"):
             object.editPod { editOperator(&$0, options) }
         default: break
@@ -85,6 +112,19 @@ public enum InstallManifests {
                 }
             }
         }
+        let logins = [
+            ("registry-login", options.registrySecret, InstallOptions.registryLogin),
+            ("registry-pull", options.registryPullSecret, InstallOptions.registryPull),
+        ]
+        for case (let volume, let secret?, let path) in logins {
+            let item: JSONValue = ["key": ".dockerconfigjson", "path": "config.json"]
+            pod.mount(volume, at: path, ["secret": ["secretName": .string(secret), "items": [item]]])
+        }
+        // Seaway's own image may be there as well.
+        if let secret = options.registryPullSecret { pod["imagePullSecrets"] = [["name": .string(secret)]] }
+        if options.registryCertificateAuthority != nil {
+            pod.mount("registry-ca", at: InstallOptions.registryTrust, ["configMap": ["name": .string(registryTrust)]])
+        }
         if options.storesInS3 {
             pod["volumes"] = pod["volumes"]?.removing("store")
         } else if options.ephemeral {
@@ -104,6 +144,17 @@ extension JSONValue {
     /// Changes a pod's containers, of which there is one.
     mutating func editContainer(_ edit: (inout JSONValue) -> Void) {
         self["containers"] = self["containers"]?.editingAll(edit)
+    }
+
+    /// Adds a volume to a pod of one container.
+    fileprivate mutating func mount(_ name: String, at path: String, _ source: JSONValue) {
+        var volume = source
+        volume["name"] = .string(name)
+        self["volumes"] = .array((self["volumes"]?.arrayValue ?? []) + [volume])
+        editContainer { container in
+            let mount: JSONValue = ["name": .string(name), "mountPath": .string(path), "readOnly": true]
+            container["volumeMounts"] = .array((container["volumeMounts"]?.arrayValue ?? []) + [mount])
+        }
     }
 
     fileprivate mutating func makeVolumesEphemeral() {

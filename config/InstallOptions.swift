@@ -12,6 +12,14 @@ public struct InstallOptions: Sendable, Equatable {
     public var registryPull: String?
     /// Whether `registry` speaks plain HTTP. The installed one does.
     public var insecureRegistry = false
+    /// Name of a Secret of type `kubernetes.io/dockerconfigjson` in `seaway-system` with a login of the registry that may push.
+    public var registrySecret: String?
+    /// Name of a Secret like that with a login that may pull; it is copied into the namespaces of Environments.
+    public var registryPullSecret: String?
+    /// Certificates, PEM, of the authority that signed the registry's; `nil` trusts the public ones.
+    public var registryCertificateAuthority: String?
+    /// Beginnings of the names of repositories in the registry that builds may read for base images.
+    public var registryReadable: [String] = []
     /// Image of the registry that is installed.
     public var registryImage = "registry:2"
     /// `s3://BUCKET/PREFIX?endpoint=URL&region=REGION`, where the installed registry keeps its images, too; or `file:///DIRECTORY`,
@@ -69,6 +77,10 @@ public struct InstallError: Error, Sendable, Equatable, CustomStringConvertible 
 extension InstallOptions {
     static let registryAddress = "registry.seaway-system.svc:5000"
     static let registryPullAddress = "localhost:31555"
+    /// Directories in the operator's container.
+    static let registryLogin = "/etc/seaway/registry-login"
+    static let registryPull = "/etc/seaway/registry-pull"
+    static let registryTrust = "/etc/seaway/registry-ca"
 
     var installsRegistry: Bool { registry == nil }
     var storesInS3: Bool { store.hasPrefix("s3://") }
@@ -87,6 +99,16 @@ extension InstallOptions {
         if installsRegistry, registryPull != nil {
             throw InstallError("--registry-pull is given without --registry, which it is another address of")
         }
+        if installsRegistry, registrySecret != nil || registryPullSecret != nil || registryCertificateAuthority != nil || !registryReadable.isEmpty {
+            throw InstallError(
+                "--registry-secret, --registry-pull-secret, --registry-ca and --registry-readable are about a registry that --registry names")
+        }
+        if insecureRegistry, registryCertificateAuthority != nil {
+            throw InstallError("--registry-ca is given, but --insecure-registry says that the registry does not speak TLS")
+        }
+        if let registryCertificateAuthority, !registryCertificateAuthority.contains("-----BEGIN CERTIFICATE-----") {
+            throw InstallError("--registry-ca: the file holds no certificate in PEM form")
+        }
         for (option, value) in [("--image", image), ("--builder-image", builderImage)] where value.isEmpty {
             throw InstallError("\(option) is empty, expected the name of an image")
         }
@@ -102,6 +124,10 @@ extension InstallOptions {
             "--registry-pull=\(registryPull ?? registry ?? Self.registryPullAddress)",
         ]
         if insecureRegistry || installsRegistry { arguments.append("--registry-insecure") }
+        if registrySecret != nil { arguments.append("--registry-config=\(Self.registryLogin)/config.json") }
+        if registryPullSecret != nil { arguments.append("--registry-pull-config=\(Self.registryPull)/config.json") }
+        if registryCertificateAuthority != nil { arguments.append("--registry-ca=\(Self.registryTrust)/ca.crt") }
+        arguments += registryReadable.map { "--registry-readable=\($0)" }
         arguments += ["--builder-image=\(builderImage)", "--seaway-image=\(image)", "--namespace=seaway-system"]
         if let ingressClass { arguments.append("--ingress-class=\(ingressClass)") }
         if let ingressDomain { arguments.append("--ingress-domain=\(ingressDomain)") }

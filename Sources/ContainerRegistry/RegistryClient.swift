@@ -14,11 +14,14 @@ public struct RegistryClient: Sendable {
 
     /// - Parameters:
     ///   - insecure: plain HTTP instead of HTTPS.
-    ///   - credentials: used when they have a login for this address and the registry asks for one.
+    ///   - credentials: used when they have a login for this address and the registry asks for one; read anew at each sign-in.
     ///   - http: shared; the caller shuts it down. It must not follow redirections, which would carry the credentials along:
     ///     see `httpConfiguration`.
-    public init(address: String, insecure: Bool, credentials: RegistryCredentials = RegistryCredentials(), http: HTTPClient) {
-        transport = RegistryTransport(address: address, insecure: insecure, login: credentials.login(for: address), http: http)
+    public init(
+        address: String, insecure: Bool, credentials: @autoclosure @escaping @Sendable () throws -> RegistryCredentials = RegistryCredentials(),
+        http: HTTPClient
+    ) {
+        transport = RegistryTransport(address: address, insecure: insecure, credentials: credentials, http: http)
     }
 
     /// Settings of a client for registries.
@@ -85,6 +88,43 @@ public struct RegistryClient: Sendable {
             }
         }
     }
+
+    // MARK: Forwarding
+
+    /// Sends a request of somebody else's, signed in, and hands back the answer while its body still arrives.
+    /// - Parameters:
+    ///   - target: a path that begins with `/v2/`, or a URL that the registry gave; only the registry itself sees credentials.
+    ///   - body: sent once, so that a 401 is handed back. Without one, a refused request is tried again with a new signature.
+    ///   - scopes: what a token has to allow: `repository:NAME:pull,push`.
+    /// - Throws: `RegistryError` when nothing answers.
+    public func forward(
+        _ method: HTTPMethod, to target: String, headers: HTTPHeaders, body: HTTPClientRequest.Body?, scopes: [String]
+    ) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(method, absolute(target), headers)
+        request.body = body
+        guard request.url.hasPrefix("https:") || transport.baseURL.hasPrefix("http:") else {
+            throw RegistryError(message: "the registry at \(address) sends to plain HTTP, where images are not sent: \(method) \(scopes.first ?? "")")
+        }
+        // The answer to an upload comes when all of it is sent and stored.
+        return try await transport.open(request, scopes: scopes, limit: body == nil ? .minutes(5) : .hours(1))
+    }
+
+    /// A place that the registry gave, as a whole URL.
+    public func absolute(_ location: String) -> String {
+        // A registry behind a proxy that ends TLS may not know that its clients speak it.
+        let plain = "http://\(address)/"
+        if location.hasPrefix(plain) { return "\(transport.baseURL)/\(location.dropFirst(plain.count))" }
+        if location.hasPrefix("http://") || location.hasPrefix("https://") { return location }
+        return transport.baseURL + (location.hasPrefix("/") ? location : "/v2/\(location)")
+    }
+
+    /// What to tell of an answer that is no success.
+    /// - Parameter what: what was asked.
+    public func refusal(to what: String, _ response: HTTPClientResponse) -> RegistryError {
+        RegistryError(address: address, doing: what, status: response.status.code, code: nil, signedIn: transport.signsIn)
+    }
+
+    // MARK: Requests
 
     // Both generations: the registry answers 404 for a manifest whose type the client does not accept.
     private static let manifestTypes = [

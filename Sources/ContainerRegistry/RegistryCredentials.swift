@@ -34,6 +34,15 @@ public struct RegistryCredentials: Sendable, CustomStringConvertible, CustomDebu
         }
     }
 
+    /// - Parameter file: path of a `config.json`, such as the mounted key `.dockerconfigjson` of a Secret.
+    /// - Throws: `RegistryError`.
+    public init(file: String) throws(RegistryError) {
+        guard let bytes = FileManager.default.contents(atPath: file) else {
+            throw RegistryError(message: "the registry's credentials cannot be read from \(file)")
+        }
+        try self.init(configuration: Array(bytes))
+    }
+
     /// - Parameter address: `host:port` of a registry.
     func login(for address: String) -> Login? { logins[RegistryCredentials.host(address)] }
 

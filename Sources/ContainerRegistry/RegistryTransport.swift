@@ -28,73 +28,110 @@ final class RegistryTransport: Sendable {
     private static let redirections = 5
 
     let address: String
-    private let baseURL: String
+    let baseURL: String
     private let http: HTTPClient
-    private let login: RegistryCredentials.Login?
-    /// What signs a request, by the scope it is for; passwords are for every scope.
-    private let signatures = Mutex<[String: String]>([:])
+    private let credentials: @Sendable () throws -> RegistryCredentials
+    /// What signs a request, by what it is for; passwords are for everything.
+    private let signatures = Mutex<[[String]: Signature]>([:])
 
-    var signsIn: Bool { login != nil }
+    private struct Signature: Equatable {
+        var value: String
+        /// Until when it is surely good; `nil` for a password.
+        var end: ContinuousClock.Instant?
+    }
 
-    init(address: String, insecure: Bool, login: RegistryCredentials.Login?, http: HTTPClient) {
+    /// Asked for at each sign-in, so that credentials may change.
+    private func login() throws -> RegistryCredentials.Login? { try credentials().login(for: address) }
+
+    var signsIn: Bool { (try? login()) != nil }
+
+    init(address: String, insecure: Bool, credentials: @escaping @Sendable () throws -> RegistryCredentials, http: HTTPClient) {
         self.address = address
         self.baseURL = "\(insecure ? "http" : "https")://\(address)"
-        self.login = login
+        self.credentials = credentials
         self.http = http
     }
 
     /// - Parameter scope: what a token has to allow: `repository:NAME:pull`.
     /// - Throws: `RegistryError` when nothing answers.
     func send(_ method: HTTPMethod, _ path: String, accept: [String] = [], scope: String) async throws -> Response {
-        let url = "\(baseURL)/v2/\(path)"
-        let known = signatures.withLock { $0[scope] ?? $0[""] }
-        let response = try await follow(method, url, accept, authorization: known)
-        guard response.status == 401, let challenge = AuthenticationChallenge.best(of: response.headers["WWW-Authenticate"]) else { return response }
-        // A token that was known has ended, or allows less than this.
-        guard let (signature, scope) = try await answer(challenge, scope), signature != known else { return response }
-        let second = try await follow(method, url, accept, authorization: signature)
-        if second.status != 401 { signatures.withLock { $0[scope] = signature } }
-        return second
+        let request = HTTPClientRequest(method, "\(baseURL)/v2/\(path)", HTTPHeaders(accept.map { ("Accept", $0) }))
+        return try await collect(try await open(request, scopes: [scope]))
     }
+
+    /// Sends a request and hands back the answer while its body still arrives.
+    /// - Parameters:
+    ///   - request: to the registry, or to where it sent; only the registry itself sees credentials. A body is sent once: a 401 to it
+    ///     is handed back, after another sign-in for the next request.
+    ///   - limit: how long it may take until the answer begins.
+    /// - Throws: `RegistryError` when nothing answers.
+    func open(_ request: HTTPClientRequest, scopes: [String], limit: TimeAmount = .seconds(10)) async throws -> HTTPClientResponse {
+        guard isOwn(request.url) else { return try await follow(request, authorization: nil, limit) }
+        var known = signatures.withLock { $0[scopes] ?? $0[[]] }
+        if request.body != nil, known.map({ $0.end.map { $0 < .now } ?? false }) ?? true {
+            let challenge = try await follow(HTTPClientRequest(.GET, "\(baseURL)/v2/"), authorization: nil, .seconds(10))
+            known = try await signIn(challenge, scopes)
+        }
+        let response = try await follow(request, authorization: known?.value, limit)
+        guard response.status == .unauthorized else { return response }
+        // A token that was known has ended, or allows less than this.
+        guard let signature = try await signIn(response, scopes), signature.value != known?.value, request.body == nil else { return response }
+        return try await follow(request, authorization: signature.value, limit)
+    }
+
+    private func isOwn(_ url: String) -> Bool { url.hasPrefix("\(baseURL)/") }
 
     // MARK: Signing in
 
-    private func answer(_ challenge: AuthenticationChallenge, _ wanted: String) async throws -> (signature: String, scope: String)? {
+    /// What the registry wants to see, from its challenge, and kept for later; `nil` when there is no login, or none that it takes.
+    private func signIn(_ response: HTTPClientResponse, _ scopes: [String]) async throws -> Signature? {
+        guard response.status == .unauthorized, let challenge = AuthenticationChallenge.best(of: response.headers["WWW-Authenticate"])
+        else { return nil }
         switch challenge {
-        case .basic: return login.map { (Self.basic($0), "") }
-        case .bearer(let realm, let service, let scope):
-            guard let token = try await token(realm, service, scope ?? wanted) else { return nil }
-            return ("Bearer \(token)", wanted)
+        case .basic:
+            let signature = try login().map { Signature(value: Self.basic($0)) }
+            signatures.withLock { $0[[]] = signature }
+            return signature
+        case .bearer(let realm, let service, _):
+            let signature = try await token(realm, service, scopes)
+            signatures.withLock { $0[scopes] = signature }
+            return signature
         }
     }
 
-    private func token(_ realm: String, _ service: String?, _ scope: String) async throws -> String? {
+    private func token(_ realm: String, _ service: String?, _ scopes: [String]) async throws -> Signature? {
         guard var url = URLComponents(string: realm), let host = url.host, ["http", "https"].contains(url.scheme) else {
             throw RegistryError(message: "the registry at \(address) names no place to get a token from")
         }
         guard url.scheme == "https" || baseURL.hasPrefix("http:") else {
             throw RegistryError(message: "the registry at \(address) sends for a token to \(host) over plain HTTP, where credentials are not sent")
         }
-        let fields = [service.map { ("service", $0) }, ("scope", scope)].compactMap { $0 }
+        let fields = (service.map { [("service", $0)] } ?? []) + scopes.map { ("scope", $0) }
+        let login = try login()
+        let asked = ContinuousClock.now
         let response: Response
         if let login, let refresh = login.identityToken {
             // OAuth 2, RFC 6749 section 6.
             let form = fields + [("grant_type", "refresh_token"), ("client_id", "seaway"), ("refresh_token", refresh)]
-            response = try await sendOnce(
-                .POST, realm, ["Content-Type": "application/x-www-form-urlencoded"], body: Array(Self.query(form).utf8))
+            var request = HTTPClientRequest(.POST, realm, ["Content-Type": "application/x-www-form-urlencoded"])
+            request.body = .bytes(ByteBuffer(string: Self.query(form)))
+            response = try await collect(sendOnce(request))
         } else {
             url.percentEncodedQuery = [url.percentEncodedQuery, Self.query(fields)].compactMap { $0 }.joined(separator: "&")
             var headers = HTTPHeaders()
             if let login { headers.add(name: "Authorization", value: Self.basic(login)) }
-            response = try await sendOnce(.GET, url.string ?? realm, headers)
+            response = try await collect(sendOnce(HTTPClientRequest(.GET, url.string ?? realm, headers)))
         }
         struct Token: Decodable {
             var token: String?
             var accessToken: String?
+            /// Seconds.
+            var expiresIn: Int?
 
             enum CodingKeys: String, CodingKey {
                 case token
                 case accessToken = "access_token"
+                case expiresIn = "expires_in"
             }
         }
         if response.status == 401 || response.status == 403 { return nil }
@@ -103,7 +140,9 @@ final class RegistryTransport: Sendable {
         else {
             throw RegistryError(message: "\(host), which gives tokens for the registry at \(address), answered \(response.status) without a token")
         }
-        return token
+        // What goes out now still has to be on its way to the registry then; 60 is what the specification says of a token that says nothing.
+        let life = max(min(body.expiresIn ?? 60, 3600) - 10, 1)
+        return Signature(value: "Bearer \(token)", end: asked + .seconds(life))
     }
 
     private static func basic(_ login: RegistryCredentials.Login) -> String {
@@ -117,39 +156,45 @@ final class RegistryTransport: Sendable {
 
     // MARK: Sending
 
-    private func follow(_ method: HTTPMethod, _ url: String, _ accept: [String], authorization: String?) async throws -> Response {
-        var headers = HTTPHeaders(accept.map { ("Accept", $0) })
-        if let authorization { headers.add(name: "Authorization", value: authorization) }
-        var response = try await sendOnce(method, url, headers)
-        var place = URL(string: url)
+    private func follow(_ request: HTTPClientRequest, authorization: String?, _ limit: TimeAmount) async throws -> HTTPClientResponse {
+        var request = request
+        if let authorization { request.headers.replaceOrAdd(name: "Authorization", value: authorization) }
+        var response = try await sendOnce(request, limit)
+        var place = URL(string: request.url)
         for _ in 0..<Self.redirections {
-            guard [301, 302, 303, 307, 308].contains(response.status), method == .GET || method == .HEAD,
+            guard [301, 302, 303, 307, 308].contains(response.status.code), request.method == .GET || request.method == .HEAD,
                 let location = response.headers.first(name: "Location"), let next = URL(string: location, relativeTo: place)?.absoluteURL
             else { return response }
             // Only the very same server may see the credentials.
-            if next.scheme != place?.scheme || next.host != place?.host || next.port != place?.port { headers.remove(name: "Authorization") }
+            if next.scheme != place?.scheme || next.host != place?.host || next.port != place?.port { request.headers.remove(name: "Authorization") }
             guard next.scheme == "https" || place?.scheme == "http" else { return response }
-            response = try await sendOnce(method, next.absoluteString, headers)
+            request.url = next.absoluteString
+            response = try await sendOnce(request, limit)
             place = next
         }
         return response
     }
 
-    private func sendOnce(_ method: HTTPMethod, _ url: String, _ headers: HTTPHeaders, body: [UInt8] = []) async throws -> Response {
-        var request = HTTPClientRequest(url: url)
-        request.method = method
-        request.headers = headers
-        if !body.isEmpty { request.body = .bytes(ByteBuffer(bytes: body)) }
+    private func sendOnce(_ request: HTTPClientRequest, _ limit: TimeAmount = .seconds(10)) async throws -> HTTPClientResponse {
         do {
-            let response = try await http.execute(request, timeout: .seconds(10))
+            return try await http.execute(request, timeout: limit)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            let host = URL(string: request.url)?.host ?? address
+            let place = baseURL.contains(host) ? "" : " (at \(host), where it sends to)"
+            throw RegistryError(message: "the registry at \(address) cannot be reached\(place): \(Self.words(error))")
+        }
+    }
+
+    private func collect(_ response: HTTPClientResponse) async throws -> Response {
+        do {
             let body = try await response.body.collect(upTo: Self.largestAnswer)
             return Response(status: response.status.code, headers: response.headers, body: Data(buffer: body))
         } catch let error as CancellationError {
             throw error
         } catch {
-            let host = URL(string: url)?.host ?? address
-            let place = baseURL.contains(host) ? "" : " (at \(host), where it sends to)"
-            throw RegistryError(message: "the registry at \(address) cannot be reached\(place): \(Self.words(error))")
+            throw RegistryError(message: "the answer of the registry at \(address) broke off: \(Self.words(error))")
         }
     }
 
@@ -165,5 +210,13 @@ final class RegistryTransport: Sendable {
         case let error as HTTPClientError: error.shortDescription
         default: String(describing: type(of: error))
         }
+    }
+}
+
+extension HTTPClientRequest {
+    init(_ method: HTTPMethod, _ url: String, _ headers: HTTPHeaders = [:]) {
+        self.init(url: url)
+        self.method = method
+        self.headers = headers
     }
 }

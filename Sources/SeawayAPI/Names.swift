@@ -60,6 +60,12 @@ public enum Names {
     /// Init container that fetches the sources in build pods.
     public static let sourceContainer = "source"
 
+    /// Container of build pods that hands images to a registry which wants a login.
+    public static let registryContainer = "registry"
+
+    /// Copy of the login with which nodes pull images, in each namespace with Environments.
+    public static let pullSecret = "seaway-registry-pull"
+
     /// The one build Job of an Environment.
     public static func buildJob(of environment: String) -> String { "\(environment)-build" }
     /// The claim that keeps the layer cache between builds.

@@ -37,7 +37,7 @@ struct BuildQueue {
 
     init(limit: Int) { self.limit = limit }
 
-    var counts: (running: Int, waiting: Int) { (holders.count, waiting.count) }
+    var counts: (running: Int, waiting: Int) { (holders.count, shares.values.reduce(0) { $0 + $1.waiting.count }) }
 
     enum Answer: Equatable {
         case granted

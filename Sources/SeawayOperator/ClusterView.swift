@@ -107,6 +107,11 @@ struct ClusterView: Sendable {
         return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    /// The Environments of each namespace that has any.
+    var environmentsByNamespace: [String: [Environment]] {
+        Dictionary(grouping: environments.store.all()) { $0.namespace ?? "default" }
+    }
+
     /// Environments whose build is on its way.
     var running: [ObjectKey] {
         jobs.store.all().filter { !$0.isFinished }.compactMap { job in
@@ -116,6 +121,13 @@ struct ClusterView: Sendable {
 
     /// What Kubernetes warned of an object, in no order.
     @Sendable func warnings(aboutUID uid: String) -> [Event] { events.store.list { $0.involvedObject?.uid == uid } }
+
+    /// Whether the builder in a build pod still works, or may yet begin: a pod that is new may not have been heard of.
+    func isBuilding(namespace: String, pod name: String) -> Bool {
+        guard let pod = pods.store.get(ObjectKey(namespace: namespace, name: name)) else { return true }
+        let build = pod.status?.containerStatuses?.first { $0.name == Names.buildContainer }
+        return build?.state?.terminated == nil && pod.status?.phase != "Failed" && pod.status?.phase != "Succeeded"
+    }
 
     /// - Returns: `nil` when there is no such Environment.
     func observe(_ key: ObjectKey, at now: Timestamp) -> Observed? {

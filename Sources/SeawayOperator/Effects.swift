@@ -10,6 +10,8 @@ struct Effects: Sendable {
     let cluster: KubernetesClient
     let sources: SourceStore
     let registry: RegistryClient
+    /// What pods need before they can be pulled; `nil` where nodes need no login.
+    var pullSecret: PullSecret?
     /// Throws in a process that does not lead: what is not sent to the API server has no other guard.
     let checkLeadership: @Sendable () throws -> Void
 
@@ -24,6 +26,11 @@ struct Effects: Sendable {
                 try await setFinalizers((environment.metadata.finalizers ?? []).filter { $0 != Names.finalizer }, of: environment)
             case .apply(let object, let type, let creates):
                 if creates, let stranger = try await foreignObject(object, type, environment) { return stranger }
+                if type == .jobs || type == .deployments, try await pullSecret?.copy(into: namespace, of: environment) == .isForeign {
+                    return .refused(
+                        .nameTaken,
+                        "Secret \(namespace)/\(Names.pullSecret) exists and is not Seaway's, which keeps there how nodes pull; remove it")
+                }
                 try await apply(object)
             case .delete(let type, let name, let uid):
                 try await cluster.delete(type, name: name, namespace: namespace, propagation: .background, uid: uid)

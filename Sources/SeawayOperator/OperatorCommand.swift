@@ -20,6 +20,14 @@ struct OperatorCommand: AsyncParsableCommand {
     var registryPull: String?
     @Flag(help: "The registry speaks plain HTTP.")
     var registryInsecure = false
+    @Option(help: "File with the registry's login, a config.json as 'docker login' writes it; read anew at each sign-in.")
+    var registryConfig: String?
+    @Option(help: "File with the certificate authority of the registry, PEM.")
+    var registryCA: String?
+    @Option(help: "Beginning of the names of repositories in the registry that builds may read for base images; may be given several times.")
+    var registryReadable: [String] = []
+    @Option(help: "File with a login that may pull, a config.json; a copy of it in each namespace lets nodes pull there.")
+    var registryPullConfig: String?
     @Option(help: "Builder of manifests that name none: buildah, buildkit or kaniko.")
     var builder = Builder.buildah
     @Option(help: "Image of the builder buildah.")
@@ -74,6 +82,9 @@ struct OperatorCommand: AsyncParsableCommand {
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("--log-level: '\(logLevel)' is no level") }
         guard workers > 0, maxConcurrentBuilds > 0 else { throw ValidationError("--workers and --max-concurrent-builds are at least 1") }
+        if registryInsecure, registryCA != nil {
+            throw ValidationError("--registry-ca is given, but --registry-insecure says that the registry does not speak TLS")
+        }
         guard buildDeadline > 0, buildRetries >= 0, progressDeadline > 3, patience > 0, terminationGracePeriod >= 0 else {
             throw ValidationError(
                 "--build-deadline and --patience are at least 1, --progress-deadline at least 4, --build-retries and --termination-grace-period at least 0"
@@ -103,6 +114,8 @@ struct OperatorCommand: AsyncParsableCommand {
             registry: registry, registryPull: registryPull ?? registry, registryInsecure: registryInsecure, builderImage: builderImage,
             seawayImage: seawayImage, endpoint: endpoint ?? "https://seaway.\(namespace).svc:8443", certificateAuthority: certificateAuthority,
             ingressClass: ingressClass, ingressDomain: ingressDomain, ingressPort: ingressPort, ingressAddress: ingressAddress)
+        settings.registryGateway = registryConfig != nil || registryCA != nil
+        settings.pullSecret = registryPullConfig != nil
         settings.builder = builder
         settings.builderImages.buildkit = buildkitImage
         settings.builderImages.kaniko = kanikoImage

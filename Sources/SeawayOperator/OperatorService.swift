@@ -1,3 +1,4 @@
+import ArgumentParser
 import AsyncHTTPClient
 import ContainerRegistry
 import Foundation
@@ -7,6 +8,7 @@ import KubernetesRuntime
 import Logging
 import NIOCore
 import ObjectStore
+import RegistryGateway
 import SeawayAPI
 import SeawayPlan
 import ServiceLifecycle
@@ -18,32 +20,60 @@ struct OperatorService: ServiceLifecycle.Service {
     let logger: Logger
 
     func run() async throws {
+        let registryConfiguration = try registryConfiguration()
         var settings = HTTPClient.Configuration()
         settings.timeout.read = .seconds(30)
         settings.redirectConfiguration = .disallow
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        let images = HTTPClient(eventLoopGroupProvider: .singleton, configuration: registryConfiguration)
         let configuration = try options.kubeconfig.map { try ClusterConfiguration.load(kubeconfig: $0) } ?? .inCluster()
         let cluster = try KubernetesClient(configuration: configuration, logger: logger)
         do {
-            try await run(http: http, cluster: cluster)
+            try await run(http: http, registry: registry(images), cluster: cluster)
         } catch is CancellationError {
             logger.info("stopping")
         } catch {
             try? await cluster.shutdown()
             try? await http.shutdown()
+            try? await images.shutdown()
             throw error
         }
         try await cluster.shutdown()
         try await http.shutdown()
+        try await images.shutdown()
     }
 
-    private func run(http: HTTPClient, cluster: KubernetesClient) async throws {
+    private func registryConfiguration() throws -> HTTPClient.Configuration {
+        let authority = try options.registryCA.map { path in
+            guard let bytes = FileManager.default.contents(atPath: path) else {
+                throw ValidationError("--registry-ca: \(path) cannot be read")
+            }
+            return Array(bytes)
+        }
+        var configuration = try RegistryClient.httpConfiguration(certificateAuthority: authority)
+        // Images of several builds at once pass through; a registry may take minutes to finish an upload, and says nothing meanwhile.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.timeout.read = .minutes(5)
+        configuration.httpVersion = .http1Only
+        return configuration
+    }
+
+    private func registry(_ http: HTTPClient) throws -> RegistryClient {
+        let file = options.registryConfig
+        // Said at the start, not by the first build.
+        for file in [file, options.registryPullConfig].compactMap(\.self) { _ = try RegistryCredentials(file: file) }
+        return RegistryClient(
+            address: options.registry, insecure: options.registryInsecure,
+            credentials: try file.map { try RegistryCredentials(file: $0) } ?? RegistryCredentials(), http: http)
+    }
+
+    private func run(http: HTTPClient, registry: RegistryClient, cluster: KubernetesClient) async throws {
         let variables = ProcessInfo.processInfo.environment
         let objects = try ObjectStoreURL(options.store).open(
             accessKey: variables["SEAWAY_S3_ACCESS_KEY"], secretKey: variables["SEAWAY_S3_SECRET_KEY"],
             sessionToken: variables["SEAWAY_S3_SESSION_TOKEN"], certificateAuthority: variables["SEAWAY_S3_CA"], logger: logger)
         do {
-            try await run(http: http, cluster: cluster, objects: objects)
+            try await run(http: http, registry: registry, cluster: cluster, objects: objects)
         } catch {
             try? await objects.shutdown()
             throw error
@@ -51,7 +81,7 @@ struct OperatorService: ServiceLifecycle.Service {
         try await objects.shutdown()
     }
 
-    private func run(http: HTTPClient, cluster: KubernetesClient, objects: any ObjectStore) async throws {
+    private func run(http: HTTPClient, registry: RegistryClient, cluster: KubernetesClient, objects: any ObjectStore) async throws {
         let certificates = try await ServingCertificateStore(cluster: cluster, namespace: options.namespace, logger: logger).current()
         let sources = SourceStore(objects: objects)
         var settings = options.settings(certificateAuthority: certificates.authorityPEM)
@@ -77,6 +107,10 @@ struct OperatorService: ServiceLifecycle.Service {
             },
             // An image that nobody has: what is asked is whether the registry answers.
             registry: { _ = try await registry.contains(repository: "seaway/doctor", tag: "none") },
+            routes: { [hasGateway = settings.registryGateway] router, authorizer in
+                guard hasGateway else { return }
+                RegistryRoutes(registry: registry, readable: options.registryReadable, isBuilding: view.isBuilding).add(to: router, authorizer)
+            },
             // Uploads and removals are kept apart within one process, so requests reach the leader alone: a standby is not ready.
             readiness: isReady, observer: metrics.sourceObserver, logger: logger)
         let collector = SourceCollector(
@@ -122,6 +156,9 @@ struct OperatorService: ServiceLifecycle.Service {
         _ sources: SourceStore, _ registry: RegistryClient, _ settings: OperatorSettings, _ slots: BuildSlots, _ metrics: OperatorMetrics,
         checkLeadership: @escaping @Sendable () throws -> Void
     ) async {
+        let pullSecret = options.registryPullConfig.map { file in
+            PullSecret(file: file, cluster: cluster, environments: { view.environmentsByNamespace })
+        }
         // Builds that an earlier operator started keep their slots.
         for key in view.running { slots.hold(key) }
         let reconciler = Reconciler(
@@ -129,14 +166,19 @@ struct OperatorService: ServiceLifecycle.Service {
             lookUps: LookUps(
                 cluster: cluster, sources: sources, registry: registry, slots: slots, http: http, ingressAddress: options.ingressAddress,
                 warnings: view.warnings),
-            effects: Effects(cluster: cluster, sources: sources, registry: registry, checkLeadership: checkLeadership),
+            effects: Effects(
+                cluster: cluster, sources: sources, registry: registry, pullSecret: pullSecret, checkLeadership: checkLeadership),
             events: EventRecorder(client: cluster, component: "seaway"), slots: slots, metrics: metrics, wake: { queue.add($0) }, logger: logger)
         logger.info("watching", metadata: ["environments": "\(view.environmentCount)"])
-        await runWorkers(queue, count: options.workers) { key in
-            let began = ContinuousClock.now
-            let result = await reconciler.reconcile(key)
-            metrics.measure(.reconciles, .init("result", result.word), seconds: (ContinuousClock.now - began) / .seconds(1))
-            return result
+        await withDiscardingTaskGroup { group in
+            if let pullSecret { group.addTask { await pullSecret.run(logger: logger) } }
+            await runWorkers(queue, count: options.workers) { key in
+                let began = ContinuousClock.now
+                let result = await reconciler.reconcile(key)
+                metrics.measure(.reconciles, .init("result", result.word), seconds: (ContinuousClock.now - began) / .seconds(1))
+                return result
+            }
+            group.cancelAll()
         }
     }
 

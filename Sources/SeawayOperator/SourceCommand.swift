@@ -4,7 +4,6 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
-import NIOSSL
 import SeawayAPI
 import Source
 import SourceTransfer
@@ -35,17 +34,16 @@ struct SourceFetchCommand: AsyncParsableCommand {
     @Option(help: "A directory that gets an empty file 'ready' or 'failed' at the end, for a builder that waits.")
     var tell: String?
 
+    @Option(help: "A file that is written: what a builder that copies everything still leaves out, in place of .dockerignore.")
+    var ignoreFile: String?
+    @Option(help: "Path of the Dockerfile in the sources, which is sent in any case.")
+    var dockerfile: String?
+
     func run() async throws {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let authority = ProcessInfo.processInfo.environment["SEAWAY_CA"] {
-            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8)))
-        }
-        var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
-        configuration.timeout.connect = .seconds(10)
-        configuration.timeout.read = .seconds(60)
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: try OperatorAccess.configuration())
         do {
             let summary = try await fetch(http)
+            try writeIgnoreFile()
             print("fetched revision \(revision.prefix(12)): \(summary.files) files, \(summary.size) bytes (\(summary.bytesReceived) received)")
             try told(Names.sourceReadyFile)
         } catch {
@@ -56,6 +54,18 @@ struct SourceFetchCommand: AsyncParsableCommand {
         try await http.shutdown()
     }
 
+    private func writeIgnoreFile() throws {
+        guard let ignoreFile else { return }
+        let sources = URL(filePath: into)
+        func text(_ name: String) -> String? { try? String(contentsOf: sources.appending(path: name), encoding: .utf8) }
+        // A file that only the builder knows stays its own.
+        let content =
+            try text(".containerignore")
+            ?? Selection.builderIgnoreFile(
+                dockerignore: text(".dockerignore"), always: dockerfile.map { [$0] } ?? [])
+        try Data(content.utf8).write(to: URL(filePath: ignoreFile))
+    }
+
     private func told(_ file: String) throws {
         guard let tell else { return }
         try Data().write(to: URL(filePath: tell).appending(path: file))
@@ -63,16 +73,14 @@ struct SourceFetchCommand: AsyncParsableCommand {
 
     private func fetch(_ http: HTTPClient) async throws -> SourceFetcher.Summary {
         let endpoint = endpoint
-        let tokenFile = tokenFile
+        let token = OperatorAccess.token(in: tokenFile)
         // A pod that was started for this revision waits for an operator that restarts as for a store that does.
         let patience = TransferPatience(first: .seconds(120), later: .seconds(120))
         let fetcher = SourceFetcher(namespace: namespace, environment: environment, patience: patience) { request in
             var outgoing = HTTPClientRequest(url: endpoint + request.path)
             outgoing.method = HTTPMethod(rawValue: request.method)
             for (name, value) in request.headers { outgoing.headers.replaceOrAdd(name: name, value: value) }
-            // Read each time: the kubelet replaces the file before the token in it expires.
-            let token = try String(contentsOfFile: tokenFile, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-            outgoing.headers.replaceOrAdd(name: SourceAPI.tokenHeader, value: token)
+            outgoing.headers.replaceOrAdd(name: SourceAPI.tokenHeader, value: try token())
             let response = try await http.execute(outgoing, timeout: .seconds(60))
             let body = try await response.body.collect(upTo: 64 << 20)
             return TransferResponse(status: Int(response.status.code), body: Data(buffer: body))

@@ -18,11 +18,15 @@ struct BuildInputs {
     var registry: String
     /// Whether the registry speaks plain HTTP.
     var isInsecure: Bool
+    /// What else Dockerfiles call the registry, where `registry` is a gateway to it.
+    var alias: String?
     var cache: LayerCache
     /// Repository of the cache in the registry.
     var cacheRepository: String
 
-    var contextPath: String { context.isEmpty || context == "." ? tree : "\(tree)/\(context)" }
+    /// Whether the context is the whole tree.
+    var isWhole: Bool { context.isEmpty || context == "." }
+    var contextPath: String { isWhole ? tree : "\(tree)/\(context)" }
     var dockerfilePath: String { "\(tree)/\(dockerfile)" }
 }
 
@@ -63,6 +67,7 @@ struct BuilderPreset {
         if let target = inputs.target { arguments.append("--target=\(target)") }
         if let platform = inputs.platform { arguments.append("--platform=\(platform)") }
         arguments += inputs.arguments.map { "--build-arg=\($0.name)=\($0.value)" }
+        if inputs.isWhole { arguments.append("--ignorefile=\(ignoreFile)") }
         if inputs.cache == .registry { arguments += ["--cache-from=\(inputs.cacheRepository)", "--cache-to=\(inputs.cacheRepository)"] }
         arguments += ["--tag=localhost/build", inputs.contextPath]
         return BuilderPreset(
@@ -80,6 +85,9 @@ struct BuilderPreset {
     /// Where the source container tells the build container how it ended.
     static let handover = "/run/seaway"
 
+    /// Stands in for the `.dockerignore`: the sources were selected by it already, in Docker's own meaning, which buildah's is not.
+    static let ignoreFile = "\(handover)/ignore"
+
     /// Until the sources are there. Nothing in a shell waits for a file without looking for it.
     private static let wait = """
         until [ -e \(handover)/\(Names.sourceReadyFile) ]; do
@@ -93,6 +101,11 @@ struct BuilderPreset {
         if [ "$SEAWAY_REGISTRY_INSECURE" = true ]; then
           mkdir -p /etc/containers/registries.conf.d
           printf '[[registry]]\\nlocation = "%s"\\ninsecure = true\\n' "$SEAWAY_REGISTRY" > /etc/containers/registries.conf.d/seaway.conf
+          # A Dockerfile says FROM with the registry's own name, which leads past the gateway.
+          if [ -n "${SEAWAY_REGISTRY_ALIAS:-}" ]; then
+            printf '[[registry]]\\nprefix = "%s"\\nlocation = "%s"\\ninsecure = true\\n' "$SEAWAY_REGISTRY_ALIAS" "$SEAWAY_REGISTRY" \
+              >> /etc/containers/registries.conf.d/seaway.conf
+          fi
         fi
         \(wait)
         # The pod of a build that was ended lives on for seconds, and what two builds write to one storage does not fit together.
@@ -160,6 +173,9 @@ struct BuilderPreset {
         if [ "$SEAWAY_REGISTRY_INSECURE" = true ]; then
           mkdir -p "$HOME/.config/buildkit"
           printf '[registry."%s"]\\n  http = true\\n  insecure = true\\n' "$SEAWAY_REGISTRY" > "$HOME/.config/buildkit/buildkitd.toml"
+          if [ -n "${SEAWAY_REGISTRY_ALIAS:-}" ]; then
+            printf '[registry."%s"]\\n  mirrors = ["%s"]\\n' "$SEAWAY_REGISTRY_ALIAS" "$SEAWAY_REGISTRY" >> "$HOME/.config/buildkit/buildkitd.toml"
+          fi
         fi
         \(wait)
         buildctl-daemonless.sh "$@"
@@ -174,6 +190,7 @@ struct BuilderPreset {
             "--context=dir://\(inputs.contextPath)", "--dockerfile=\(inputs.dockerfilePath)", "--destination=\(inputs.image)",
         ]
         if inputs.isInsecure { arguments.append("--insecure-registry=\(inputs.registry)") }
+        if let alias = inputs.alias { arguments.append("--registry-map=\(alias)=\(inputs.registry)") }
         if let target = inputs.target { arguments.append("--target=\(target)") }
         if let platform = inputs.platform { arguments.append("--custom-platform=\(platform)") }
         arguments += inputs.arguments.map { "--build-arg=\($0.name)=\($0.value)" }

@@ -23,6 +23,11 @@ public struct OperatorSettings: Sendable, Equatable {
     public var registryPull: String
     /// Whether the registry speaks plain HTTP.
     public var registryInsecure: Bool
+    /// Whether builds reach the registry through a container of their pod and the operator, which signs in for them or trusts a
+    /// certificate authority that builders do not know.
+    public var registryGateway = false
+    /// Whether pods name the Secret `Names.pullSecret`, with which nodes pull their images.
+    public var pullSecret = false
     /// Images of the builders.
     public var builderImages: BuilderImages
     /// The builder of manifests that name none.

@@ -56,6 +56,7 @@ extension Rendering {
                         "automountServiceAccountToken": false,
                         "serviceAccountName": build.serviceAccountName.json,
                         "enableServiceLinks": false,
+                        "imagePullSecrets": imagePullSecrets,
                         "terminationGracePeriodSeconds": 2,
                         "securityContext": preset.podSecurityContext,
                         "nodeSelector": build.nodeSelector.map(\.json) ?? .null,
@@ -63,8 +64,9 @@ extension Rendering {
                         // A container that waits for nobody runs after the sources are there; one that waits starts beside them,
                         // which saves the second that a node may take to see that an init container has ended.
                         "initContainers": isBeside(preset) ? .null : [sourceContainer(handsOver: false)],
-                        "containers": isBeside(preset)
-                            ? [sourceContainer(handsOver: true), buildContainer(preset)] : [buildContainer(preset)],
+                        "containers": .array(
+                            (settings.registryGateway ? [registryContainer] : []) + (isBeside(preset) ? [sourceContainer(handsOver: true)] : [])
+                                + [buildContainer(preset)]),
                         "volumes": [
                             ["name": "context", "emptyDir": [:]],
                             ["name": "handover", "emptyDir": [:]],
@@ -92,14 +94,20 @@ extension Rendering {
             tree: tree, dockerfile: build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile, context: build.context ?? "",
             target: build.target, platform: build.platform,
             arguments: (build.buildArgs ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, image: pushImage,
-            registry: settings.registry, isInsecure: settings.registryInsecure, cache: cache,
-            cacheRepository: "\(settings.registry)/\(repository)/cache")
+            registry: buildRegistry, isInsecure: isInsecure, alias: registryAlias, cache: cache,
+            cacheRepository: "\(buildRegistry)/\(repository)/cache")
     }
+
+    private var isInsecure: Bool { settings.registryGateway || settings.registryInsecure }
+    private var registryAlias: String? { settings.registryGateway ? settings.registry : nil }
 
     private func isBeside(_ preset: BuilderPreset) -> Bool { preset.waitsForSource && build.command == nil }
 
     private func sourceContainer(handsOver: Bool) -> JSONValue {
-        let handover = handsOver ? ["--tell=\(BuilderPreset.handover)"] : []
+        var handover = handsOver ? ["--tell=\(BuilderPreset.handover)"] : []
+        if builder == .buildah {
+            handover += ["--ignore-file=\(BuilderPreset.ignoreFile)", "--dockerfile=\(build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile)"]
+        }
         return [
             "name": .string(Names.sourceContainer),
             "image": .string(settings.seawayImage),
@@ -110,15 +118,42 @@ extension Rendering {
                     "--revision=\(spec.revision)", "--token-file=\(Self.tokens)/token", "--into=\(tree)",
                 ] + handover).map(JSONValue.string)),
             "env": [["name": "SEAWAY_CA", "value": .string(settings.certificateAuthority)]],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true, "runAsUser": 65532,
-                "capabilities": ["drop": ["ALL"]],
-            ],
+            "securityContext": Self.ownSecurityContext,
             "volumeMounts": [
                 ["name": "context", "mountPath": .string(tree)],
                 ["name": "handover", "mountPath": .string(BuilderPreset.handover)],
                 ["name": "token", "mountPath": .string(Self.tokens), "readOnly": true],
             ],
+        ]
+    }
+
+    /// Of the containers that run Seaway itself.
+    private static var ownSecurityContext: JSONValue {
+        [
+            "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true, "runAsUser": 65532,
+            "capabilities": ["drop": ["ALL"]],
+        ]
+    }
+
+    /// A registry on the loopback for the time of the build. Kubelets start containers in their order, and go on when `postStart` is
+    /// done: no builder looks for it in vain.
+    private var registryContainer: JSONValue {
+        [
+            "name": .string(Names.registryContainer),
+            "image": .string(settings.seawayImage),
+            "imagePullPolicy": "IfNotPresent",
+            "args": .array(
+                [
+                    "registry", "serve", "--endpoint=\(settings.endpoint)", "--namespace=\(namespace)", "--environment=\(name)",
+                    "--token-file=\(Self.tokens)/token", "--port=\(Self.gatewayPort)",
+                ].map(JSONValue.string)),
+            "env": [
+                ["name": "SEAWAY_CA", "value": .string(settings.certificateAuthority)],
+                ["name": "SEAWAY_POD", "valueFrom": ["fieldRef": ["fieldPath": "metadata.name"]]],
+            ],
+            "lifecycle": ["postStart": ["exec": ["command": ["seaway", "registry", "await", .string("--port=\(Self.gatewayPort)")]]]],
+            "securityContext": Self.ownSecurityContext,
+            "volumeMounts": [["name": "token", "mountPath": .string(Self.tokens), "readOnly": true]],
         ]
     }
 
@@ -156,12 +191,12 @@ extension Rendering {
         let own: [(name: String, value: String)] =
             preset.environment + [
                 ("SEAWAY_IMAGE", pushImage),
-                ("SEAWAY_REGISTRY", settings.registry),
-                ("SEAWAY_REGISTRY_INSECURE", String(settings.registryInsecure)),
+                ("SEAWAY_REGISTRY", buildRegistry),
+                ("SEAWAY_REGISTRY_INSECURE", String(isInsecure)),
                 ("SEAWAY_PATIENCE", String(settings.patience)),
                 ("SEAWAY_CONTEXT", inputs(.none).contextPath),
                 ("SEAWAY_DOCKERFILE", build.dockerfile ?? EnvironmentSpec.Build.defaultDockerfile),
-            ]
+            ] + (registryAlias.map { [("SEAWAY_REGISTRY_ALIAS", $0)] } ?? [])
         return own.filter { !names.contains($0.name) }.map { ["name": .string($0.name), "value": .string($0.value)] } + given
     }
 }

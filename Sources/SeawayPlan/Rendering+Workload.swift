@@ -50,6 +50,7 @@ extension Rendering {
             "spec": [
                 // Legacy variables of every Service in the namespace would shadow the application's own.
                 "enableServiceLinks": false,
+                "imagePullSecrets": imagePullSecrets,
                 "terminationGracePeriodSeconds": .int(gracePeriod),
                 "containers": [container],
             ],

@@ -17,8 +17,15 @@ struct Rendering {
     var attempt: Int { spec.attempt ?? 0 }
     /// The image as nodes pull it.
     var image: String { "\(settings.registryPull)/\(repository):\(digest)" }
+    /// The registry as builders reach it, `host:port`.
+    var buildRegistry: String { settings.registryGateway ? "127.0.0.1:\(Self.gatewayPort)" : settings.registry }
+    /// On the loopback of build pods. Seldom used otherwise, and below the ports that systems choose for clients.
+    static var gatewayPort: Int { 5972 }
     /// The image as the build pushes it.
-    var pushImage: String { "\(settings.registry)/\(repository):\(digest)" }
+    var pushImage: String { "\(buildRegistry)/\(repository):\(digest)" }
+
+    /// How nodes sign in for the images of a pod.
+    var imagePullSecrets: JSONValue { settings.pullSecret ? [["name": .string(Names.pullSecret)]] : .null }
 
     /// Whether a pod of the application is one that this rendering's Deployment makes.
     func isCurrent(_ pod: Pod) -> Bool {

@@ -31,13 +31,17 @@ public struct Selection: Sendable {
     ///   - always: Paths that are taken in any case: the Dockerfile. `.dockerignore` itself always is.
     /// - Throws: `SourceError` with code `invalidPattern` that says which pattern and why.
     public init(include: [String] = [], exclude: [String] = [], dockerignore: String? = nil, always: [String] = []) throws {
+        try self.init(include: include, exclude: exclude, dockerignore: dockerignore, always: always, sendsIgnoreFile: true)
+    }
+
+    init(include: [String] = [], exclude: [String] = [], dockerignore: String?, always: [String] = [], sendsIgnoreFile: Bool) throws {
         self.include = try include.map { try Selection.compile($0, of: "include") }
         self.exclude = try exclude.map { try Selection.compile($0, of: "exclude") }
         ignore = try IgnoreRules(file: dockerignore ?? "")
         excludedSegments = Selection.defaultExcludes.subtracting(ignore.namedInExceptions)
         var kept: Set<BytePath> = []
         var entered: Set<BytePath> = []
-        for path in always + [".dockerignore"] {
+        for path in always + (sendsIgnoreFile ? [".dockerignore"] : []) {
             let segments = path.split(separator: "/").filter { $0 != "." }
             guard !segments.isEmpty else { continue }
             kept.insert(BytePath(segments.joined(separator: "/")))

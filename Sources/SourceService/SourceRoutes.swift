@@ -8,11 +8,6 @@ import ObjectStore
 import Source
 import SourceTransfer
 
-/// Checks a token.
-/// - Returns: The namespace of the ServiceAccount that the token belongs to; `nil` when the token is not valid.
-/// - Throws: When the token cannot be checked now.
-public typealias SourceAuthenticator = @Sendable (_ token: String) async throws -> String?
-
 /// Asks the registry for something.
 /// - Throws: What is wrong when it is not available, fit for users.
 public typealias RegistryCheck = @Sendable () async throws -> Void
@@ -22,17 +17,17 @@ public typealias RegistryCheck = @Sendable () async throws -> Void
 /// Every answer has the header `X-Seaway-Api: v1`, which tells answers of the operator from those of a proxy before it.
 /// - Parameters:
 ///   - store: Where sources are kept.
-///   - authenticate: Tells whose token it is. The namespace that it returns is the only one that a request may touch.
+///   - authorizer: Tells what a request may touch.
 ///   - patience: How slowly bodies may arrive.
 ///   - registry: Asks the registry for something; throws what it answers when it is not available.
 ///   - observer: Is told of what is done, to count it.
 public func sourceRoutes(
-    store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience = BodyPatience(), registry: RegistryCheck? = nil,
+    store: SourceStore, authorizer: RequestAuthorizer, patience: BodyPatience = BodyPatience(), registry: RegistryCheck? = nil,
     observer: SourceObserver = SourceObserver()
 ) -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
     router.add(middleware: StatusErrors(observer: observer))
-    SourceController(store: store, authenticate: authenticate, patience: patience, registry: registry, observer: observer).addRoutes(to: router)
+    SourceController(store: store, authorizer: authorizer, patience: patience, registry: registry, observer: observer).addRoutes(to: router)
     return router
 }
 
@@ -45,22 +40,20 @@ struct SourceController: Sendable {
     private static let piece = 256 << 10
 
     let store: SourceStore
-    let authenticate: SourceAuthenticator
+    let authorizer: RequestAuthorizer
     let patience: BodyPatience
     let registry: RegistryCheck?
     let observer: SourceObserver
     private let permits = Permits(bodiesAtOnce)
-    private let tokens = TokenCache()
 
     init(
-        store: SourceStore, authenticate: @escaping SourceAuthenticator, patience: BodyPatience, registry: RegistryCheck? = nil,
-        observer: SourceObserver
+        store: SourceStore, authorizer: RequestAuthorizer, patience: BodyPatience, registry: RegistryCheck? = nil, observer: SourceObserver
     ) {
         self.store = store
         self.registry = registry
         self.patience = patience
         self.observer = observer
-        self.authenticate = authenticate
+        self.authorizer = authorizer
     }
 
     func addRoutes(to router: Router<Context>) {
@@ -147,7 +140,7 @@ struct SourceController: Sendable {
     }
 
     @Sendable private func getRegistry(_ request: Request, _ context: Context) async throws -> Response {
-        try await authorize(request, for: try context.parameters.require("namespace"), context)
+        try await authorizer.authorize(request, for: try context.parameters.require("namespace"), context)
         do {
             try await registry?()
         } catch let error as CancellationError {
@@ -159,40 +152,7 @@ struct SourceController: Sendable {
     }
 
     private func authorize(_ request: Request, _ context: Context) async throws -> ObjectName {
-        let environment = try ObjectName(
-            namespace: try context.parameters.require("namespace"), name: try context.parameters.require("environment"))
-        try await authorize(request, for: environment.namespace, context)
-        return environment
-    }
-
-    /// Checks the token against the namespace in the path.
-    private func authorize(_ request: Request, for wanted: String, _ context: Context) async throws {
-        guard let token = SourceController.token(of: request) else {
-            throw RequestRefusal(.unauthorized, "The request has no token; send one of audience 'seaway' as \(SourceAPI.tokenHeader).")
-        }
-        let namespace: String?
-        do {
-            namespace = try await tokens.namespace(of: token, authenticate)
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            context.logger.warning("A token cannot be checked", metadata: ["error": "\(error)"])
-            throw RequestRefusal(.serviceUnavailable, "The token cannot be checked now; repeat in a moment.")
-        }
-        guard let namespace else {
-            throw RequestRefusal(.unauthorized, "The token is not valid; it must be a ServiceAccount's, of audience 'seaway', and not expired.")
-        }
-        guard namespace == wanted else {
-            throw RequestRefusal(.forbidden, "The token belongs to another namespace than '\(wanted)'.")
-        }
-    }
-
-    private static func token(of request: Request) -> String? {
-        if let token = request.headers[HTTPField.Name.seawayToken], !token.isEmpty { return token }
-        guard let value = request.headers[.authorization] else { return nil }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return String(parts[1])
+        try await authorizer.authorize(request, context)
     }
 
     private func digest(_ name: String, _ context: Context) throws -> Digest {

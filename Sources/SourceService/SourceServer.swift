@@ -27,31 +27,37 @@ public struct SourceServer: Service {
 
     private let configuration: Configuration
     private let store: SourceStore
-    private let authenticate: SourceAuthenticator
+    private let authorizer: RequestAuthorizer
     private let registry: RegistryCheck?
+    private let routes: MoreRoutes
     private let readiness: @Sendable () async -> Bool
     private let observer: SourceObserver
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
+
+    /// Adds routes beside those of the source API, for callers that the authorizer lets in.
+    public typealias MoreRoutes = @Sendable (_ router: Router<BasicRequestContext>, _ authorizer: RequestAuthorizer) -> Void
 
     /// - Parameters:
     ///   - configuration: Where to listen, and with which certificate.
     ///   - store: Where sources are kept.
     ///   - authenticate: Tells whose token it is.
     ///   - registry: Asks the registry for something.
+    ///   - routes: What else is served.
     ///   - readiness: Whether the operator can serve; asked by `/readyz`.
     ///   - observer: Is told of what is done, to count it.
     ///   - logger: Stored sources are logged at info, each request at debug, failures at error; never tokens.
     ///   - onListening: Called once with the port when connections are accepted.
     public init(
         configuration: Configuration, store: SourceStore, authenticate: @escaping SourceAuthenticator, registry: RegistryCheck? = nil,
-        readiness: @escaping @Sendable () async -> Bool, observer: SourceObserver = SourceObserver(), logger: Logger,
-        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+        routes: @escaping MoreRoutes = { _, _ in }, readiness: @escaping @Sendable () async -> Bool, observer: SourceObserver = SourceObserver(),
+        logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.store = store
-        self.authenticate = authenticate
+        self.authorizer = RequestAuthorizer(authenticate: authenticate)
         self.registry = registry
+        self.routes = routes
         self.readiness = readiness
         self.observer = observer
         self.logger = logger
@@ -78,7 +84,8 @@ public struct SourceServer: Service {
 
     private func makeRouter() -> Router<BasicRequestContext> {
         let router = sourceRoutes(
-            store: store, authenticate: authenticate, patience: configuration.patience, registry: registry, observer: observer)
+            store: store, authorizer: authorizer, patience: configuration.patience, registry: registry, observer: observer)
+        routes(router, authorizer)
         let readiness = readiness
         router.get("healthz") { _, _ in "ok\n" }
         router.get("readyz") { _, _ -> Response in

@@ -69,12 +69,17 @@ struct StatusErrors: RouterMiddleware {
     }
 
     private func about(_ request: Request, _ context: BasicRequestContext, _ more: Logger.Metadata) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["method": "\(request.method)", "path": "\(request.uri.path)"]
+        var metadata: Logger.Metadata = ["method": "\(request.method)", "path": "\(Self.shown(request.uri.path))"]
         if let namespace = context.parameters.get("namespace"), let name = context.parameters.get("environment") {
             metadata["environment"] = "\(namespace)/\(name)"
         }
         if let revision = context.parameters.get("revision") { metadata["revision"] = "\(revision.prefix(12))" }
         return metadata.merging(more) { $1 }
+    }
+
+    /// Without the place of an upload to a registry, which may be a URL that lets anybody write there.
+    private static func shown(_ path: String) -> Substring {
+        path.range(of: "/blobs/uploads/").map { path[..<$0.upperBound] } ?? path[...]
     }
 
     static func response(_ refusal: RequestRefusal) throws -> Response {

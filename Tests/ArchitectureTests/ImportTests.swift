@@ -17,12 +17,14 @@ struct ImportTests {
         "ContainerRegistry": [],
         "SourceTransfer": ["Source"],
         "SourceService": ["CZstd", "ObjectStore", "Source", "SourceTransfer"],
+        "RegistryGateway": ["ContainerRegistry", "SourceService", "SourceTransfer"],
         "SeactlKit": [
             "InstallManifests", "KubernetesClient", "KubernetesModel", "SeawayAPI", "SeawayDependencies", "SeawayLocal", "Source", "SourceTransfer",
         ],
         "SeawayOperator": [
-            "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "SeawayAPI", "SeawayPlan", "Source",
-            "SourceService", "SourceTransfer",
+            "ContainerRegistry", "KubernetesClient", "KubernetesModel", "KubernetesRuntime", "ObjectStore", "RegistryGateway", "SeawayAPI",
+            "SeawayPlan",
+            "Source", "SourceService", "SourceTransfer",
         ],
         "seactl": ["SeactlKit"],
         "seaway": ["SeawayOperator"],

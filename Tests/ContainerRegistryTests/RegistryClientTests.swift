@@ -13,13 +13,12 @@ func withRegistryClient(
 ) async throws {
     let bytes = try authority.map { Array(try Data(contentsOf: URL(fileURLWithPath: $0))) }
     let http = HTTPClient(configuration: try RegistryClient.httpConfiguration(certificateAuthority: bytes))
-    var credentials = RegistryCredentials()
-    if let login {
+    let credentials = try login.map { login in
         let text = #"{"auths": {"\#(address)": {"username": "\#(login.0)", "password": "\#(login.1)"}}}"#
-        credentials = try RegistryCredentials(configuration: Array(text.utf8))
+        return try RegistryCredentials(configuration: Array(text.utf8))
     }
     do {
-        try await body(RegistryClient(address: address, insecure: insecure, credentials: credentials, http: http))
+        try await body(RegistryClient(address: address, insecure: insecure, credentials: credentials ?? RegistryCredentials(), http: http))
     } catch {
         try await http.shutdown()
         throw error

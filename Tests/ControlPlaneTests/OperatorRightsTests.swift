@@ -65,7 +65,10 @@ import Testing
     }
 
     private func roles() throws -> [JSONValue] {
-        try InstallManifests.objects().filter { object in
+        var options = InstallOptions()
+        options.registry = "registry.example:5000"
+        options.registryPullSecret = "pull"
+        return try InstallManifests.objects(options).filter { object in
             object["metadata"]?["name"] == "seaway" && object["apiVersion"]?.stringValue?.hasPrefix("rbac.") == true
         }
     }
@@ -132,8 +135,13 @@ import Testing
         let sources = SourceStore(objects: objects)
         // Nobody listens there; registries have no part in this.
         let registry = RegistryClient(address: "127.0.0.1:9", insecure: true, http: http)
-        let effects = Effects(cluster: cluster, sources: sources, registry: registry, checkLeadership: {})
         func environment() async throws -> Environment { try await root.get(Environment.self, "shop", namespace: namespace) }
+        let login = FileManager.default.temporaryDirectory.appending(path: "\(namespace).json")
+        try Data(#"{"auths": {"registry.example:5000": {"auth": "bWU6aGlkZGVu"}}}"#.utf8).write(to: login)
+        defer { try? FileManager.default.removeItem(at: login) }
+        let owner = try await environment()
+        let pullSecret = PullSecret(file: login.path, cluster: cluster, environments: { [namespace: [owner]] })
+        let effects = Effects(cluster: cluster, sources: sources, registry: registry, pullSecret: pullSecret, checkLeadership: {})
         func perform(_ actions: Action...) async throws {
             for action in actions { #expect(await effects.perform(action, on: try environment()) == .done, "\(action)") }
         }

@@ -91,7 +91,17 @@ import Testing
                     #expect(claims == (cache == .volume ? [Names.buildCache(of: "shop")] : []))
                 }
             }
-            let claim = try rendering("build: {cache: {type: volume, size: 20Gi, storageClassName: fast}}", namespace).cacheClaim
+            // The same with a registry that wants a login.
+            var settings = Self.settings
+            settings.registryGateway = true
+            settings.pullSecret = true
+            let rendering = try rendering("build: {builder: \(builder.rawValue)}", namespace, settings)
+            for cache in [LayerCache.volume, .registry, .none] {
+                let pod = try await answer(to: rendering.buildJob(cache: cache), client, "gateway, cache \(cache)")["spec"]?["template"]?["spec"]
+                #expect(pod?["containers"]?[0]?["name"]?.stringValue == Names.registryContainer)
+                #expect(pod?["imagePullSecrets"]?[0]?["name"]?.stringValue == Names.pullSecret)
+            }
+            let claim = try self.rendering("build: {cache: {type: volume, size: 20Gi, storageClassName: fast}}", namespace).cacheClaim
             let answered = try await answer(to: claim, client, "cache")
             #expect(answered["spec"]?["resources"]?["requests"]?["storage"] == "20Gi")
             #expect(answered["spec"]?["storageClassName"] == "fast")

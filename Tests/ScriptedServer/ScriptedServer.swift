@@ -36,9 +36,12 @@ public final class ScriptedServer: Sendable {
 
     final class Log: Sendable { let requests = Mutex<[Request]>([]) }
 
-    /// - Parameter certificate: paths of a PEM certificate and its key; speaks TLS with them.
+    /// - Parameters:
+    ///   - host: the address to listen on.
+    ///   - certificate: paths of a PEM certificate and its key; speaks TLS with them.
     public init(
-        certificate: (chain: String, key: String)? = nil, answer: @escaping @Sendable (_ request: Request, _ number: Int) -> Reply
+        host: String = "127.0.0.1", certificate: (chain: String, key: String)? = nil,
+        answer: @escaping @Sendable (_ request: Request, _ number: Int) -> Reply
     ) async throws {
         let log = Log()
         var context: NIOSSLContext?
@@ -56,7 +59,7 @@ public final class ScriptedServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(log: log, answer: answer))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: 0).get()
         self.log = log
         port = channel.localAddress?.port ?? 0
     }
@@ -113,18 +116,20 @@ public final class ScriptedServer: Sendable {
     }
 }
 
-/// A certificate for localhost and 127.0.0.1 that is its own CA, made by `openssl`, which what installs the cluster brings.
+/// A certificate for localhost, 127.0.0.1 and further addresses that is its own CA, made by `openssl`, which what installs the cluster brings.
 public struct TestCertificate: Sendable {
     public var directory: String
     public var chain: String { directory + "/tls.crt" }
     public var key: String { directory + "/tls.key" }
 
-    public init() throws {
+    public init(addresses: [String] = []) throws {
         directory = NSTemporaryDirectory() + "seaway-certificate-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         _ = try run([
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj",
-            "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", chain,
+            "/CN=localhost", "-addext",
+            "subjectAltName=" + (["DNS:localhost", "IP:127.0.0.1"] + addresses.map { "IP:\($0)" }).joined(separator: ","),
+            "-keyout", key, "-out", chain,
         ])
     }
 

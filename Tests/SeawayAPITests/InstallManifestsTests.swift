@@ -163,6 +163,36 @@ import Testing
         #expect(try pod("seaway", options)["containers"]?[0]?["args"]?.arrayValue?.contains("--max-concurrent-builds=12") == true)
     }
 
+    @Test func `a registry with a login and an authority of its own`() throws {
+        var options = InstallOptions()
+        options.registry = "registry.example"
+        options.registrySecret = "login"
+        options.registryPullSecret = "pull"
+        options.registryCertificateAuthority = "-----BEGIN CERTIFICATE-----\nx\n"
+        options.registryReadable = ["base/", "python"]
+        let pod = try pod("seaway", options)
+        let container = try #require(pod["containers"]?[0])
+        let files = [
+            ("--registry-config", "registry-login", "config.json"), ("--registry-pull-config", "registry-pull", "config.json"),
+            ("--registry-ca", "registry-ca", "ca.crt"),
+        ]
+        for (option, volume, file) in files {
+            let mount = try #require(container["volumeMounts"]?.arrayValue?.first { $0["name"]?.stringValue == volume })
+            #expect(container["args"]?.arrayValue?.contains(.string("\(option)=\(mount["mountPath"]?.stringValue ?? "")/\(file)")) == true)
+            #expect(mount["readOnly"] == true && pod["volumes"]?.arrayValue?.contains { $0["name"]?.stringValue == volume } == true)
+        }
+        #expect(container["args"]?.arrayValue?.contains("--registry-readable=python") == true)
+        let volumes = pod["volumes"]?.arrayValue ?? []
+        let secrets = volumes.compactMap { $0["secret"]?["secretName"]?.stringValue }
+        #expect(secrets == ["login", "pull"] && pod["imagePullSecrets"] == [["name": "pull"]])
+        #expect(try names(options).contains("ConfigMap/seaway-registry-ca"))
+        let role = try #require(try InstallManifests.objects(options).first { name($0) == "ClusterRole/seaway" })
+        let rule = try #require(role["rules"]?.arrayValue?.last)
+        #expect(rule["resourceNames"] == ["seaway-registry-pull"] && rule["verbs"] == ["get", "create", "patch"])
+        let plain = try #require(try InstallManifests.objects().first { name($0) == "ClusterRole/seaway" })
+        #expect(plain["rules"]?.arrayValue?.contains(rule) == false)
+    }
+
     @Test func `options that do not go together`() {
         func message(_ change: (inout InstallOptions) -> Void) -> String? {
             var options = InstallOptions()
@@ -179,6 +209,12 @@ import Testing
         #expect(message { $0.registryPull = "a" } == "--registry-pull is given without --registry, which it is another address of")
         #expect(
             message { $0.s3Credentials = .init(accessKey: "a", secretKey: "b") } == "S3 credentials are given, but --store is no s3:// URL")
+        #expect(message { $0.registrySecret = "a" }?.hasSuffix("are about a registry that --registry names") == true)
+        #expect(
+            message {
+                $0.registry = "a"
+                $0.registryCertificateAuthority = "no certificate"
+            } == "--registry-ca: the file holds no certificate in PEM form")
         #expect(message { $0.image = "" } == "--image is empty, expected the name of an image")
         #expect(message { $0.tuning.workers = 0 } == "--workers: 0 is not between 1 and 1000")
         #expect(message { $0.tuning.progressDeadline = 3 }?.hasPrefix("--progress-deadline: 3 is not between 4 and ") == true)

@@ -40,7 +40,9 @@ struct BuilderTests {
             ])
         #expect(try arguments(job(build(.buildah), .volume)).first == "--layers=true")
         #expect(
-            try arguments(job(build(.buildah), .none)) == ["--layers=false", "--file=/workspace/Dockerfile", "--tag=localhost/build", "/workspace"])
+            try arguments(job(build(.buildah), .none)) == [
+                "--layers=false", "--file=/workspace/Dockerfile", "--ignorefile=/run/seaway/ignore", "--tag=localhost/build", "/workspace",
+            ])
     }
 
     @Test func `buildkit is told everything in its own terms`() throws {
@@ -143,6 +145,53 @@ struct BuilderTests {
             #expect(new["spec"]?["template"]?["metadata"]?["annotations"] == nil)
             #expect(try container(new)["securityContext"]?["appArmorProfile"] == (mounts ? ["type": "Unconfined"] : nil))
         }
+    }
+
+    // MARK: A registry with a login
+
+    private var gateway: OperatorSettings {
+        var gateway = settings
+        gateway.registryGateway = true
+        gateway.registryInsecure = false
+        return gateway
+    }
+
+    private func job(_ environment: Environment, _ cache: LayerCache, in settings: OperatorSettings) -> JSONValue {
+        Rendering(environment: environment, digest: digest(environment), settings: settings).buildJob(cache: cache)
+    }
+
+    @Test(arguments: Builder.allCases) func `with a gateway, builders know the loopback and see no token`(builder: Builder) throws {
+        let environment = build(builder)
+        let job = job(environment, .registry, in: gateway)
+        let containers = try #require(try pod(job)["containers"]?.arrayValue)
+        // First, so that it listens when the builder starts.
+        #expect(containers.first?["name"]?.stringValue == Names.registryContainer)
+        #expect(containers.first?["lifecycle"]?["postStart"]?["exec"]?["command"]?[1] == "registry")
+        let image = "127.0.0.1:5972/dev/shop:\(digest(environment))"
+        let variables = try container(job)["env"]?.arrayValue ?? []
+        #expect(variables.contains(["name": "SEAWAY_IMAGE", "value": .string(image)]))
+        #expect(variables.contains(["name": "SEAWAY_REGISTRY_INSECURE", "value": "true"]))
+        #expect(variables.contains(["name": "SEAWAY_REGISTRY_ALIAS", "value": "registry.example:5000"]))
+        let text = try arguments(job).joined(separator: " ")
+        #expect(text.contains("127.0.0.1:5972/dev/shop/cache"))
+        #expect(!text.replacing("--registry-map=registry.example:5000=", with: "").contains("registry.example"))
+        if builder == .kaniko { #expect(text.contains("--registry-map=registry.example:5000=127.0.0.1:5972")) }
+        #expect(try container(job)["volumeMounts"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["context", "handover", "layers"])
+        // Without one everything is as it was.
+        let direct = self.job(environment, .registry)
+        #expect(try pod(direct)["containers"]?.arrayValue?.contains { $0["name"]?.stringValue == Names.registryContainer } == false)
+        #expect(try container(direct)["env"]?.arrayValue?.contains { $0["name"] == "SEAWAY_REGISTRY_ALIAS" } == false)
+    }
+
+    @Test func `pods name the login for pulls where there is one`() throws {
+        var pulling = settings
+        pulling.pullSecret = true
+        let rendering = Rendering(environment: build(.buildah), digest: "d", settings: pulling)
+        let secrets: JSONValue = [["name": "seaway-registry-pull"]]
+        #expect(try pod(rendering.buildJob(cache: .none))["imagePullSecrets"] == secrets)
+        #expect(try pod(rendering.deployment)["imagePullSecrets"] == secrets)
+        let without = Rendering(environment: build(.buildah), digest: "d", settings: settings)
+        #expect(try pod(without.deployment)["imagePullSecrets"] == nil)
     }
 
     @Test func `the cache's volume is as the manifest says`() {

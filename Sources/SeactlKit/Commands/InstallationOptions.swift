@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import InstallManifests
 import KubernetesModel
 
@@ -14,6 +15,14 @@ struct InstallationOptions: ParsableArguments {
     var registryPull: String?
     @Flag(help: "The registry of --registry speaks plain HTTP.")
     var insecureRegistry = false
+    @Option(help: "The Secret in seaway-system, of type kubernetes.io/dockerconfigjson, with a login of --registry that may push.")
+    var registrySecret: String?
+    @Option(help: "The Secret in seaway-system, of the same type, with a login that may pull; nodes get it in the namespaces of environments.")
+    var registryPullSecret: String?
+    @Option(help: "A file with the certificate authority of --registry, PEM.")
+    var registryCA: String?
+    @Option(help: "Beginning of the names of repositories in --registry that builds may read for base images; may be given several times.")
+    var registryReadable: [String] = []
     @Option(help: "The image of the registry that is installed.")
     var registryImage = InstallOptions().registryImage
     @Option(
@@ -61,6 +70,10 @@ struct InstallationOptions: ParsableArguments {
         options.registry = registry
         options.registryPull = registryPull
         options.insecureRegistry = insecureRegistry
+        options.registrySecret = registrySecret
+        options.registryPullSecret = registryPullSecret
+        options.registryCertificateAuthority = try registryCA.map(Self.text(ofFile:))
+        options.registryReadable = registryReadable
         options.registryImage = registryImage
         options.store = store
         options.s3Credentials = store.hasPrefix("s3://") ? credentials : nil
@@ -85,6 +98,13 @@ struct InstallationOptions: ParsableArguments {
         } catch let error as InstallError {
             throw CommandFailure(.badInput, error.description, next: ["`seactl install --help` explains the options"])
         }
+    }
+
+    private static func text(ofFile path: String) throws -> String {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw CommandFailure(.badInput, "--registry-ca: \(path) cannot be read", next: ["name a file with certificates in PEM form"])
+        }
+        return text
     }
 
     /// From the environment variables, the only place they are read from: arguments can be seen by other users.

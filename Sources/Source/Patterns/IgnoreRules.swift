@@ -65,6 +65,7 @@ struct GlobParser {
     /// The result matches a path when the glob matches it or one of its parents.
     static func parse(_ glob: String) throws(PatternParser.Failure) -> PatternSyntax {
         let scalars = Array(glob.unicodeScalars)
+        if let ending = ending(scalars) { return ending }
         var parts: [PatternSyntax] = [.assertion(.textStart)]
         var position = 0
         while position < scalars.count {
@@ -90,5 +91,14 @@ struct GlobParser {
         }
         parts.append(.choice([.assertion(.textEnd), .scalar(ScalarSet("/"))]))
         return .sequence(parts)
+    }
+
+    /// `**text`: Docker takes it for every path that ends in the text, while `**` before anything else stands for whole directories.
+    private static func ending(_ scalars: [Unicode.Scalar]) -> PatternSyntax? {
+        guard scalars.count > 2, scalars[0] == "*", scalars[1] == "*", scalars[2] != "/",
+            !scalars[2...].contains(where: { "*?[]\\".unicodeScalars.contains($0) })
+        else { return nil }
+        return .sequence(
+            scalars[2...].map { .scalar(ScalarSet($0)) } + [.choice([.assertion(.textEnd), .scalar(ScalarSet("/"))])])
     }
 }
