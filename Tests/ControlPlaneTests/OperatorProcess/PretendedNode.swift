@@ -16,6 +16,7 @@ final class PretendedNode: Sendable {
     private let client: KubernetesClient
     private let namespace: String?
     private let registry: String
+    private let buildTime: Duration
     private let how = Mutex(Builds.succeed)
     private let applicationsAreReady = Mutex(true)
     private let seen = Mutex<[String: Set<String>]>([:])
@@ -23,10 +24,12 @@ final class PretendedNode: Sendable {
     /// - Parameters:
     ///   - namespace: of the pods; `nil` is all.
     ///   - registry: `host:port` of a registry that takes images from anybody.
-    init(_ client: KubernetesClient, namespace: String?, registry: String) {
+    ///   - buildTime: how long a build that succeeds takes.
+    init(_ client: KubernetesClient, namespace: String?, registry: String, buildTime: Duration = .zero) {
         self.client = client
         self.namespace = namespace
         self.registry = registry
+        self.buildTime = buildTime
     }
 
     /// What becomes of builds that begin from now on.
@@ -47,8 +50,10 @@ final class PretendedNode: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await pods.run() }
             for await pod in changes where pod.metadata.deletionTimestamp == nil {
-                // One that is deleted meanwhile needs nobody.
-                do { try await start(pod) } catch let error as KubernetesError where error.isNotFound {}
+                group.addTask {
+                    // One that is deleted meanwhile needs nobody.
+                    do { try await self.start(pod) } catch let error as KubernetesError where error.isNotFound {}
+                }
             }
             group.cancelAll()
         }
@@ -67,6 +72,10 @@ final class PretendedNode: Sendable {
         case .hang: try await tell(pod, phase: "Running", container: Names.buildContainer, ["running": ["startedAt": now]], isReady: true)
         case .fail: try await tell(pod, phase: "Failed", container: Names.buildContainer, ended(with: 1), isReady: false)
         case .succeed:
+            if buildTime > .zero {
+                try await tell(pod, phase: "Running", container: Names.buildContainer, ["running": ["startedAt": now]], isReady: true)
+                try await Task.sleep(for: buildTime)
+            }
             let job = try await client.get(Job.self, pod.metadata.ownerReferences?.first?.name ?? "", namespace: pod.namespace ?? "")
             try await push(
                 Names.repository(namespace: pod.namespace ?? "", environment: pod.metadata.labels?[Names.buildLabel] ?? ""),
