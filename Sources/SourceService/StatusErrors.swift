@@ -53,7 +53,10 @@ struct StatusErrors: RouterMiddleware {
             if refusal.status.code >= 500 {
                 context.logger.error("source request failed", metadata: about(request, context, ["error": "\(error)"]))
                 // Whoever reads this finds the line above by it.
-                if refusal.status == .internalServerError { refusal.message += " Request \(context.id)." }
+                // A logger that keeps no metadata has none, and a context's own `id` ends the process then.
+                if refusal.status == .internalServerError, let id = context.logger[metadataKey: "hb.request.id"] {
+                    refusal.message += " Request \(id)."
+                }
             }
             response = try StatusErrors.response(refusal)
         }

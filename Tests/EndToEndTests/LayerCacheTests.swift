@@ -58,7 +58,8 @@ struct LayerCacheTests {
         try application.write("page.txt", "\(text)\n")
         let synced = try await application.sync()
         try #require(synced.ended.exitCode == 0, "\(synced.ended)")
-        #expect(try await fetch(try #require(synced.url)) == (200, "\(text)\n"))
+        let url = try #require(synced.url)
+        _ = try await cluster.eventually("the page '\(text)'") { try await fetch(url) == (200, "\(text)\n") ? true : nil }
         let job = try await cluster.buildJob(application)
         let pods = try await cluster.client.list(
             Pod.self, namespace: application.namespace, labelSelector: "\(Names.buildLabel)=\(application.name)")

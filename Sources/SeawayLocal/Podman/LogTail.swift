@@ -1,6 +1,5 @@
 import Foundation
 import KubernetesModel
-import KubernetesModel
 import Synchronization
 
 extension Podman {
