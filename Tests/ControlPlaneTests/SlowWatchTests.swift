@@ -40,6 +40,10 @@ import Testing
                     var version = version
                     do {
                         for try await event in events {
+                            if case .error(let status) = event, status.isGone {
+                                // The server keeps no more than so many changes: what came meanwhile is listed, as informers do.
+                                return try await catchUp(client, namespace)
+                            }
                             version = event.resourceVersion ?? version
                             await note(event)
                             if isDone { break }
@@ -51,6 +55,13 @@ import Testing
                 }
             }
             return watches
+        }
+
+        private func catchUp(_ client: KubernetesClient, _ namespace: String) async throws -> String? {
+            let list = try await client.list(ConfigMap.self, namespace: namespace, labelSelector: "test=yes")
+            let all = list.items.compactMap(\.metadata.resourceVersion).sorted { (Int($0) ?? 0) < (Int($1) ?? 0) }
+            seen.withLock { seen in seen += all.filter { !seen.contains($0) } }
+            return list.resourceVersion
         }
 
         private func note(_ event: WatchEvent<ConfigMap>) async {

@@ -99,7 +99,7 @@ struct BuildFailureTests {
                         + "{name: SEAWAY_PATIENCE, value: \"1\"}]"
                 ])
                 let ended = try await application.fails(
-                    .init(.registryUnavailable, exit: 4, at: .imageBuilt, saying: "the registry did not take the image", "unsupported"))
+                    .init(.registryUnavailable, exit: 4, at: .imageBuilt, saying: "the registry did not take the image", "Method not allowed"))
                 #expect(ended.output.contains("trying again in 1 s"))
             }
             try application.write("Dockerfile", application.dockerfile())

@@ -164,7 +164,9 @@ private struct Seen: Equatable {
     }
 
     static func plain(_ text: String) -> [String] {
-        text.split(whereSeparator: \.isNewline).filter { !isBuildersOwn($0) }.map { plainLine(String($0)) }
+        let lines = text.split(whereSeparator: \.isNewline).filter { !isBuildersOwn($0) }.map { plainLine(String($0)) }
+        // Podman starts what crashed again at once: while one crash is looked at, the next one may write the same into the same log.
+        return lines.enumerated().filter { $0.offset == 0 || $0.element != lines[$0.offset - 1] }.map(\.element)
     }
 
     private static func plainLine(_ text: String) -> String {
