@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesClient
 import KubernetesModel
+import Subprocess
 import Testing
 
 /// An admission webhook that refuses pods, as a policy of the cluster does: a server of this test that the API server asks.
@@ -9,7 +10,7 @@ struct AdmissionServer {
 
     /// Does something while pods that match are refused, in the namespace of the application alone.
     static func refusing(
-        podsWith label: String, of application: Application, _ body: () async throws -> Void
+        podsWith label: String, of application: Application, _ body: @Sendable () async throws -> Void
     ) async throws {
         let directory = application.directory + ".admission"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -21,15 +22,21 @@ struct AdmissionServer {
                 "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "\(directory)/tls.key", "-out", "\(directory)/tls.crt",
             ])
         try #require(made.exitCode == 0, "\(made)")
-        let server = Process()
-        server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        server.arguments = ["python3", "-c", program, directory]
-        server.standardInput = FileHandle.nullDevice
-        try server.run()
-        defer {
-            server.terminate()
-            server.waitUntilExit()
+        let ended = try await Subprocess.run(
+            .name("python3"), arguments: ["-c", program, directory], input: .none, output: .discarded, error: .discarded
+        ) { server in
+            let result: Result<Void, any Error>
+            do { result = .success(try await registered(label, application, directory, body)) } catch { result = .failure(error) }
+            try server.send(signal: .kill)
+            return result
         }
+        try ended.closureResult.get()
+    }
+
+    /// Does something while the API server asks the server of that directory.
+    private static func registered(
+        _ label: String, _ application: Application, _ directory: String, _ body: @Sendable () async throws -> Void
+    ) async throws {
         let cluster = application.cluster
         let port = try await cluster.eventually("the admission server") {
             (try? String(contentsOfFile: "\(directory)/port", encoding: .utf8)).flatMap { Int($0) }
