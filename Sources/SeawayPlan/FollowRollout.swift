@@ -104,6 +104,8 @@ extension Planner {
         }
         let waitingFor = pod.containerStatus(Names.applicationContainer)?.state?.waiting
         words += [waitingFor?.reason, waitingFor?.message].compactMap(\.self)
+        // The phase alone says less than what the Deployment may tell.
+        guard words.count > 1 else { return nil }
         return "pod \(pod.name): \(words.joined(separator: "; "))"
     }
 
