@@ -93,7 +93,6 @@ struct OperatorService: ServiceLifecycle.Service {
         let queue = WorkQueue<KubernetesModel.ObjectKey>()
         view.wake { queue.add($0) }
         let office = Office()
-        let registry = RegistryClient(address: options.registry, insecure: options.registryInsecure, http: http)
         let metrics = OperatorMetrics()
         let slots = BuildSlots(limit: options.maxConcurrentBuilds)
         let isReady: @Sendable () -> Bool = { view.isReady && office.isLeading }
