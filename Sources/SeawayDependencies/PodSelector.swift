@@ -29,10 +29,16 @@ public enum PodSelector {
 
     /// The revision that a Deployment rolls out; `nil` while its controller has not seen the last change.
     public static func revision(_ deployment: JSONValue?) -> String? {
-        guard let metadata = deployment?["metadata"], let observed = deployment?["status"]?["observedGeneration"]?.intValue,
-            observed >= metadata["generation"]?.intValue ?? 0
-        else { return nil }
-        return metadata["annotations"]?[revisionAnnotation]?.stringValue
+        isSeen(deployment) ? deployment?["metadata"]?["annotations"]?[revisionAnnotation]?.stringValue : nil
+    }
+
+    /// Whether a Deployment has pods of several versions while it changes. Not with Podman: there the earlier ones go first, and
+    /// nobody counts revisions.
+    public static func hasVersions(_ deployment: JSONValue?) -> Bool { !isSeen(deployment) || revision(deployment) != nil }
+
+    private static func isSeen(_ deployment: JSONValue?) -> Bool {
+        guard let metadata = deployment?["metadata"], let observed = deployment?["status"]?["observedGeneration"]?.intValue else { return false }
+        return observed >= metadata["generation"]?.intValue ?? 0
     }
 
     /// The ReplicaSet that a pod belongs to.

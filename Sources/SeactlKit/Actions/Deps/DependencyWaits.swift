@@ -209,6 +209,7 @@ struct DependencyWaits: Sendable {
         guard kind.group == "apps", let object = observed.object, !observed.pods.isEmpty else { return observed }
         var observed = observed
         switch kind.kind {
+        case "Deployment" where !PodSelector.hasVersions(object): break
         case "Deployment":
             var hashes: [String: Bool] = [:]
             // Until the controller has seen the change, there are none of the present version.
