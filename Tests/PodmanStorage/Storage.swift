@@ -49,6 +49,14 @@ public struct Storage: Sendable {
         let configuration =
             "[storage]\ndriver = \"overlay\"\ngraphroot = \"\(storage.directory)/root\"\nrunroot = \"\(storage.directory)/run\"\n"
         try configuration.write(toFile: storage.directory + "/storage.conf", atomically: true, encoding: .utf8)
+        // What a run that was killed left is not what this one made.
+        for command in [["pod", "rm"], ["rm"], ["volume", "rm"]] {
+            _ = try await run("podman", command + ["--all", "--force"], environment: storage.variables)
+        }
+        let images = try await run("podman", ["images", "--format", "{{.Repository}}:{{.Tag}}"], environment: storage.variables).output
+        for image in images.split(separator: "\n").map(String.init) where image != base && !image.contains("localhost/podman-pause") {
+            _ = try await run("podman", ["rmi", "--force", image], environment: storage.variables)
+        }
         if try await storage.podman("image", "exists", base).exitCode == 0 { return storage }
         // scripts/cluster makes it, without any registry.
         let layout = environment["SEAWAY_TEST_BASE_LAYOUT"] ?? cache + "/cluster/images/base"

@@ -92,7 +92,7 @@ extension OperatorProcessTests {
 
         private static func sync(_ client: KubernetesClient, _ parts: OperatorParts) async throws {
             _ = try await client.create(["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(namespace)]])
-            let revision = String(repeating: "1", count: 64)
+            let revision = OperatorParts.newRevision()
             try await parts.store(revision, namespace: namespace, environment: "shop")
             var spec = EnvironmentSpec(revision: revision)
             spec.build = .init()

@@ -13,7 +13,7 @@ extension OperatorProcessTests {
     /// `ManySyncsTests` has a dozen real ones.
     @Suite struct ManyEnvironmentsTests {
         private static let slots = 4
-        private static let revision = String(repeating: "5ea", count: 21) + "5"
+        private static let revision = OperatorParts.newRevision()
         /// Who is first wants nearly all.
         private static let wanted = [("many", 170), ("few", 10), ("other", 10), ("third", 10)].map { (namespace: "seaway-test-\($0.0)", count: $0.1) }
 

@@ -105,3 +105,8 @@ struct OperatorParts: Sendable {
         try await RegistryClient(address: registry, insecure: true, http: .shared).tags(repository: repository)
     }
 }
+
+extension OperatorParts {
+    /// A revision that no run has had: the registry outlives a run that was killed, and what it has is not built again.
+    static func newRevision() -> String { (UUID().uuidString + UUID().uuidString).lowercased().replacing("-", with: "") }
+}
