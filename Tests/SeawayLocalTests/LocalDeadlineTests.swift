@@ -17,12 +17,12 @@ extension PodmanTests {
             let late = try await project.seactl("env", "sync", "--timeout", "4s")
             #expect(late.exitCode == 6, "\(late)")
 
-            // The same state, by an engine that waits for 3 s.
+            // The same state, by an engine that waits for 15 s.
             let directory = project.state + "/seaway/local"
             var podman = try await PodmanSetup.prepare(
                 stateDirectory: directory, variables: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""])
             podman.variables.merge(storage.variables) { $1 }
-            let engine = LocalEngine(podman: podman, directory: directory, progressDeadline: 3)
+            let engine = LocalEngine(podman: podman, directory: directory, progressDeadline: 15)
             let last = Mutex<Environment?>(nil)
             try await engine.follow(ObjectKey(namespace: project.namespace, name: project.name)) { environment in
                 last.withLock { $0 = environment }
@@ -30,7 +30,7 @@ extension PodmanTests {
             }
             let status = try #require(last.withLock { $0 }?.status)
             #expect(status.reason == Reason.notReady.rawValue && status.condition(.deployed)?.reason == .notReady, "\(status)")
-            #expect(status.message?.contains("no progress for 3 s: GET :8080/nothere answered 404") == true, "\(status)")
+            #expect(status.message?.contains("no progress for 15 s: GET :8080/nothere answered 404") == true, "\(status)")
             #expect(ConditionInvariants.violations(status) == [])
             #expect(try await project.page() == "one dev")
             #expect(try await project.seactl("env", "clean").exitCode == 0)
