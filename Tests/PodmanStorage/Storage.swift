@@ -32,6 +32,11 @@ public struct Storage: Sendable {
     public static let base = "localhost/seaway-test-base:1"
 
     public var directory: String
+    /// Networks belong to no storage: the user's own, and what runs that were killed left, were there before.
+    private var earlierNetworks: Set<String> = []
+
+    init(directory: String) { self.directory = directory }
+
     public var variables: [String: String] { ["CONTAINERS_STORAGE_CONF": directory + "/storage.conf"] }
 
     /// Why it cannot be made.
@@ -44,7 +49,7 @@ public struct Storage: Sendable {
     public static func make(_ name: String) async throws -> Storage {
         let environment = ProcessInfo.processInfo.environment
         let cache = (environment["XDG_CACHE_HOME"] ?? environment["HOME"].map { $0 + "/.cache" } ?? "/tmp") + "/seaway"
-        let storage = Storage(directory: "\(cache)/\(name)")
+        var storage = Storage(directory: "\(cache)/\(name)")
         try FileManager.default.createDirectory(atPath: storage.directory, withIntermediateDirectories: true)
         let configuration =
             "[storage]\ndriver = \"overlay\"\ngraphroot = \"\(storage.directory)/root\"\nrunroot = \"\(storage.directory)/run\"\n"
@@ -57,6 +62,7 @@ public struct Storage: Sendable {
         for image in images.split(separator: "\n").map(String.init) where image != base && !image.contains("localhost/podman-pause") {
             _ = try await run("podman", ["rmi", "--force", image], environment: storage.variables)
         }
+        storage.earlierNetworks = Set(try await storage.networks())
         if try await storage.podman("image", "exists", base).exitCode == 0 { return storage }
         // scripts/cluster makes it, without any registry.
         let layout = environment["SEAWAY_TEST_BASE_LAYOUT"] ?? cache + "/cluster/images/base"
@@ -80,11 +86,15 @@ public struct Storage: Sendable {
         var found: [String] = []
         for command in [
             ["ps", "--all", "--external", "--format", "container {{.Names}}"], ["images", "--all", "--format", "image {{.Repository}}:{{.Tag}}"],
-            ["volume", "ls", "--format", "volume {{.Name}}"], ["network", "ls", "--format", "network {{.Name}}"],
-            ["pod", "ps", "--format", "pod {{.Name}}"],
+            ["volume", "ls", "--format", "volume {{.Name}}"], ["pod", "ps", "--format", "pod {{.Name}}"],
         ] {
             found += try await run("podman", command, environment: variables).output.split(separator: "\n").map(String.init)
         }
-        return found.filter { $0 != "network podman" && $0 != "image \(Self.base)" && !$0.contains("localhost/podman-pause") }.sorted()
+        found += try await networks().filter { !earlierNetworks.contains($0) }.map { "network \($0)" }
+        return found.filter { $0 != "image \(Self.base)" && !$0.contains("localhost/podman-pause") }.sorted()
+    }
+
+    private func networks() async throws -> [String] {
+        try await run("podman", ["network", "ls", "--format", "{{.Name}}"], environment: variables).output.split(separator: "\n").map(String.init)
     }
 }

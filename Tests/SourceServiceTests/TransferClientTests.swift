@@ -99,10 +99,12 @@ import Testing
     @Test(arguments: [400, 401, 403, 404, 413, 422, 500, 502, 503, 429])
     func refusalsAreFinal(_ status: Int) async throws {
         let count = Mutex(0)
-        let client = client { _ in
-            count.withLock { $0 += 1 }
-            return TransferResponse(status: status, body: try JSONEncoder().encode(StatusAnswer(code: status, reason: "R", message: "why not")))
-        }
+        // Long enough for a second try even when the first one has to wait for a busy machine.
+        let client = client(
+            { _ in
+                count.withLock { $0 += 1 }
+                return TransferResponse(status: status, body: try JSONEncoder().encode(StatusAnswer(code: status, reason: "R", message: "why not")))
+            }, patience: .seconds(3))
         await #expect {
             try await client.send(TransferRequest(method: "GET", path: "/"), to: "try")
         } throws: { error in

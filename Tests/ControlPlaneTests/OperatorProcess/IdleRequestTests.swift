@@ -9,6 +9,7 @@ extension OperatorProcessTests {
     /// Watches wake the operator, timers do not: what it asks of others in a minute in which nothing happens, whatever its Environments wait for.
     @Suite struct IdleRequestTests {
         private static let namespace = "seaway-test-idle"
+        private static let revision = OperatorParts.newRevision()
 
         /// What the operator asked, of whom.
         private final class Requests: Sendable {
@@ -83,7 +84,6 @@ extension OperatorProcessTests {
         private static func name(_ number: Int) -> String { "shop-\(number)" }
 
         private static func sync(_ numbers: Range<Int>, _ client: KubernetesClient, _ parts: OperatorParts) async throws {
-            let revision = String(repeating: "1", count: 64)
             for number in numbers {
                 try await parts.store(revision, namespace: namespace, environment: name(number))
                 var spec = EnvironmentSpec(revision: revision)

@@ -150,7 +150,8 @@ final class Life: Sendable {
         try await tellWhatIsLeft(parts)
     }
 
-    private static func revision(_ number: Int) -> String { String(repeating: "\(number)", count: 64) }
+    private static let revisions = (0..<10).map { _ in OperatorParts.newRevision() }
+    private static func revision(_ number: Int) -> String { revisions[number] }
 
     private func change(_ spec: JSONValue) async throws {
         _ = try await client.mergePatch(Environment.resource, ["spec": spec], name: Self.name, namespace: Self.namespace)
