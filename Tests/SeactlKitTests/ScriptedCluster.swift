@@ -60,7 +60,7 @@ final class ScriptedCluster: Sendable {
                     if let error = self.read(\.uploadError) { throw error }
                     terms.progress(UploadState(filesSent: 1, filesTotal: 1, bytesSent: 1, bytesTotal: 1))
                     return self.read(\.sent)
-                }, trouble: { _ in self.read(\.trouble) }),
+                }, check: { _, _ in if let trouble = self.read(\.trouble) { throw trouble } }),
             pods: pods, objects: objects)
     }
 

@@ -54,9 +54,19 @@ struct SourceAccess: Sendable {
     var upload: @Sendable (SourceScan, ObjectKey, UploadTerms) async throws -> SentSources
     /// Asks the operator, on behalf of a namespace, whether its parts answer. Throws ``CommandFailure`` with the reason when one does not.
     var check: @Sendable (OperatorPart, _ namespace: String) async throws -> Void = { _, _ in throw CommandFailure.needsCluster }
-    /// Asks the operator and its object store once. What a sync would meet now; `nil` when they are well, or when that cannot be
-    /// found out.
-    var trouble: @Sendable (ObjectKey) async -> CommandFailure? = { _ in nil }
+
+    /// What a sync of that namespace would meet now; `nil` when operator and object store are well, or when that cannot be found out.
+    func trouble(_ namespace: String) async -> CommandFailure? {
+        do {
+            try await check(.store, namespace)
+            return nil
+        } catch let failure as CommandFailure {
+            let reasons = [Reason.sourceStoreUnavailable, .operatorUnavailable, .versionSkew].map(\.rawValue)
+            return failure == .notInstalled || reasons.contains(failure.reason ?? "") ? failure : nil
+        } catch {
+            return nil
+        }
+    }
 }
 
 /// What the operator works with.

@@ -38,9 +38,6 @@ extension SourceAccess {
                 } catch let error as TransferError {
                     throw transport.refusal ?? CommandFailure(sending: error)
                 }
-            },
-            trouble: { key in
-                await OperatorTransport(client: client, namespace: key.namespace ?? "default").trouble(key)
             })
     }
 }
@@ -90,12 +87,28 @@ private final class OperatorTransport: Sendable {
         }
     }
 
-    /// One request, without patience.
+    /// How long the operator and its parts may take to answer.
+    private static let patience = Duration.seconds(3)
+
+    /// One request, without repetition.
     func check(_ part: OperatorPart) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in try await ask(about: part) }
+            group.addTask { [self] in
+                try await Task.sleep(for: Self.patience)
+                let words = "no answer within \(Format.seconds(Self.patience))"
+                throw CommandFailure(part: await lives() ? part : nil, words)
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func ask(about part: OperatorPart) async throws {
         let request =
             switch part {
-            // What nobody has: an answer of the store all the same.
-            case .store: SourceAPI(namespace: namespace, environment: "doctor").getTree(Digest(hashing: []))
+            // What nobody has: an answer of the store all the same, and nothing travels.
+            case .store: SourceAPI(namespace: namespace, environment: "doctor").getTree(.ofNothing)
             case .registry: SourceAPI.registry(namespace: namespace)
             }
         let answer: TransferResponse
@@ -111,39 +124,6 @@ private final class OperatorTransport: Sendable {
             let told = try? JSONDecoder().decode(StatusAnswer.self, from: answer.body)
             let isOfPart = [SourceAPI.storeUnavailable, SourceAPI.registryUnavailable].contains(told?.reason)
             throw CommandFailure(part: isOfPart ? part : nil, told?.message ?? "it answers with status \(answer.status)")
-        }
-    }
-
-    /// How long the operator and its store may take to answer.
-    private static let patience = Duration.seconds(3)
-
-    /// Why a sync could not send sources now; `nil` when it could, or when this person may not find out.
-    func trouble(_ key: ObjectKey) async -> CommandFailure? {
-        // A tree that is never there: the operator has to look into its store, and nothing travels.
-        let request = SourceAPI(namespace: namespace, environment: key.name).getTree(.ofNothing)
-        return await withTaskGroup(of: CommandFailure?.self) { group in
-            group.addTask { [self] in
-                do {
-                    let answer = try await send(request)
-                    // Of what was refused only the store's troubles are anybody's but the asker's.
-                    let error = TransferError(answer, to: "ask for the sources")
-                    return [.storeUnavailable, .storeRefused, .unavailable].contains(error.code) ? CommandFailure(sending: error) : nil
-                } catch is KubernetesError {
-                    return CommandFailure(sending: TransferError(.unavailable, "The API server reaches no operator."))
-                } catch {
-                    return refusal.flatMap { $0.reason == Reason.versionSkew.rawValue || $0 == .notInstalled ? $0 : nil }
-                }
-            }
-            group.addTask { [self] in
-                guard (try? await Task.sleep(for: Self.patience)) != nil else { return nil }
-                guard await lives() else {
-                    return CommandFailure(sending: TransferError(.unavailable, "The operator takes requests and does not answer."))
-                }
-                return CommandFailure(
-                    sending: TransferError(.storeUnavailable, "The operator's object store does not answer within \(Format.seconds(Self.patience))."))
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
         }
     }
 

@@ -22,7 +22,7 @@ struct StatusCommand: SeactlCommand {
             let environment: Environment = try object.decode()
             let cluster = connection.cluster
             let text = try await race(system) {
-                async let trouble = cluster.sources.trouble(key)
+                async let trouble = cluster.sources.trouble(key.namespace ?? "default")
                 // Events explain; without the right to see them, the conditions have to do.
                 let events = (try? await cluster.environments.events(key.namespace ?? "default")) ?? []
                 return StatusText.status(environment, trouble: await trouble, events: events, now: system.now())
