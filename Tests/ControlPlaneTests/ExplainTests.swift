@@ -7,7 +7,7 @@ import Testing
 /// What a user reads who asks kubectl about the resource.
 @Suite(.enabled(if: ControlPlane.isWanted), .timeLimit(.minutes(10))) struct ExplainTests {
     /// The fields of the schema that have fields, by their paths. The document that Kubernetes 1.20 gives kubectl has none for what may be
-    /// null: of these it explains what they are, and not what is in them.
+    /// null: of these it explains what they are, and their descriptions name what is in them.
     private func groups(_ schema: JSONValue, _ path: String) -> [(path: String, fields: [String: JSONValue])] {
         let fields = schema["properties"]?.objectValue ?? schema["items"]?["properties"]?.objectValue ?? [:]
         guard !fields.isEmpty, schema["nullable"] != true else { return [] }

@@ -137,7 +137,13 @@ import Testing
             #expect(
                 schema["additionalProperties"]?["x-kubernetes-int-or-string"] == nil,
                 "\(path): Kubernetes 1.20 then builds no types, and conditions are no list by type any more")
-            for (key, property) in schema["properties"]?.objectValue ?? [:] { walk(property, "\(path).\(key)") }
+            let properties = schema["properties"]?.objectValue ?? [:]
+            if schema["nullable"] == true, !properties.isEmpty {
+                // Kubernetes 1.20 does not tell kubectl what is in an object that may be null.
+                let named = schema["description"]?.stringValue?.firstMatch(of: /Fields: (.*)\.$/)?.output.1.split(separator: ", ") ?? []
+                #expect(Set(named.map(String.init)) == Set(properties.keys), "\(path): `kubectl explain` names other fields")
+            }
+            for (key, property) in properties { walk(property, "\(path).\(key)") }
             if let items = schema["items"], items["type"] == "object" { walk(items, "\(path)[]") }
         }
         walk(try schema("spec"), "spec")
