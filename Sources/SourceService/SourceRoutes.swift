@@ -45,6 +45,7 @@ struct SourceController: Sendable {
     let registry: RegistryCheck?
     let observer: SourceObserver
     private let permits = Permits(bodiesAtOnce)
+    private let uploads = UploadClock()
 
     init(
         store: SourceStore, authorizer: RequestAuthorizer, patience: BodyPatience, registry: RegistryCheck? = nil, observer: SourceObserver
@@ -68,6 +69,7 @@ struct SourceController: Sendable {
     }
 
     @Sendable private func postTree(_ request: Request, _ context: Context) async throws -> Response {
+        let began = ContinuousClock.now
         let environment = try await authorize(request, context)
         var base: Digest?
         if let text = request.headers[HTTPField.Name.seawayBase] {
@@ -78,6 +80,7 @@ struct SourceController: Sendable {
             let body = try await collect(request, upTo: SourceAPI.largestTree)
             return try await store.postTree(body, base: base, environment: environment)
         }
+        if let took = uploads.note(environment, answer.revision, isComplete: answer.missing.isEmpty, began) { observer.stored(took / .seconds(1)) }
         context.logger.info(
             answer.missing.isEmpty ? "sources stored" : "sources announced",
             metadata: ["environment": "\(environment)", "revision": "\(answer.revision.hex.prefix(12))", "missing": "\(answer.missing.count)"])

@@ -25,14 +25,17 @@ struct RequestRefusal: Error {
 /// What the source API has done, for whoever counts it. Called from many tasks.
 public struct SourceObserver: Sendable {
     public var received: @Sendable (_ bytes: Int) -> Void
+    /// The sources of a revision are complete, so long after the first request for them.
+    public var stored: @Sendable (_ seconds: Double) -> Void
     /// `method` is one that the API has.
     public var answered: @Sendable (_ method: String, _ status: Int, _ seconds: Double) -> Void
 
     public init(
-        received: @escaping @Sendable (_ bytes: Int) -> Void = { _ in },
+        received: @escaping @Sendable (_ bytes: Int) -> Void = { _ in }, stored: @escaping @Sendable (_ seconds: Double) -> Void = { _ in },
         answered: @escaping @Sendable (_ method: String, _ status: Int, _ seconds: Double) -> Void = { _, _, _ in }
     ) {
         self.received = received
+        self.stored = stored
         self.answered = answered
     }
 }

@@ -68,7 +68,7 @@ final class OperatorMetrics: Sendable {
             [Series(metric: .received, labels: [])]
             + ["succeeded", "failed"].map { Series(metric: .builds, labels: [.init("result", $0), .init("reason", "")]) }
         let histograms =
-            ["build", "deploy"].map { Series(metric: .stages, labels: [.init("stage", $0)]) }
+            ["upload", "build", "deploy"].map { Series(metric: .stages, labels: [.init("stage", $0)]) }
             + ["done", "requeue", "retry"].map { Series(metric: .reconciles, labels: [.init("result", $0)]) }
         state = Mutex(
             State(
@@ -100,6 +100,7 @@ final class OperatorMetrics: Sendable {
     var sourceObserver: SourceObserver {
         SourceObserver(
             received: { self.count(.received, by: Double($0)) },
+            stored: { self.measure(.stages, .init("stage", "upload"), seconds: $0) },
             answered: { method, status, seconds in
                 self.measure(.requests, .init("method", method), .init("code", String(status)), seconds: seconds)
             })

@@ -16,7 +16,7 @@ extension OperatorProcessTests {
     @Suite struct TelemetryTests {
         private static let namespace = "seaway-test-telemetry"
         private static let environment = "\(namespace)/shop"
-        private static let revision = String(repeating: "1", count: 64)
+        private static let revision = OperatorParts.newRevision()
 
         @Test(.timeLimit(.minutes(10))) func `metrics and logs tell of the work, and of no secret`() async throws {
             try await PrivateControlPlane.with { plane, client in
@@ -129,16 +129,26 @@ extension OperatorProcessTests {
             var writer = PackWriter()
             try writer.append(Digest(hashing: bytes), bytes)
             let pack = try writer.finish()
-            var statuses: [UInt] = []
-            for (request, token) in [(api.putPack(pack), token), (api.postTree([1, 2, 3]), token), (api.putPack(pack), token + "of-nobody")] {
+            @Sendable func send(_ request: TransferRequest, _ token: String) async throws -> TransferResponse {
                 var message = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(request.path)")
                 message.method = .init(rawValue: request.method)
+                for (name, value) in request.headers { message.headers.add(name: name, value: value) }
                 message.headers.add(name: SourceAPI.tokenHeader, value: token)
                 if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
                 let response = try await http.execute(message, timeout: .seconds(30))
-                _ = try await response.body.collect(upTo: 1 << 20)
-                statuses.append(response.status.code)
+                return TransferResponse(status: Int(response.status.code), body: Data(try await response.body.collect(upTo: 1 << 20).readableBytesView))
             }
+            var statuses: [Int] = []
+            for (request, token) in [(api.putPack(pack), token), (api.postTree([1, 2, 3]), token), (api.putPack(pack), token + "of-nobody")] {
+                statuses.append(try await send(request, token).status)
+            }
+            // A whole upload, of that file.
+            let directory = FileManager.default.temporaryDirectory.appending(path: "seaway-telemetry-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: directory) }
+            try Data(bytes).write(to: directory.appending(path: "file"))
+            let scan = try await SourceScanner.scan(root: directory.path, selection: try Selection(), cacheFile: nil)
+            _ = try await SourceUploader(namespace: namespace, environment: "shop") { try await send($0, token) }.upload(scan)
             try await http.shutdown()
             #expect(statuses == [201, 422, 401])
             return token
@@ -178,6 +188,7 @@ extension OperatorProcessTests {
             #expect(samples["seaway_leader{}"] == 1)
             #expect(samples["seaway_builds_total{reason=ImagePushed,result=succeeded}"] == 2, "\(metrics.text)")
             #expect(samples["seaway_builds_total{reason=BuildFailed,result=failed}"] == 1, "\(metrics.text)")
+            #expect(samples["seaway_stage_seconds_count{stage=upload}"] == 1)
             #expect(samples["seaway_stage_seconds_count{stage=build}"] == 3)
             #expect(samples["seaway_stage_seconds_count{stage=deploy}"] == 1)
             #expect(
@@ -197,7 +208,7 @@ extension OperatorProcessTests {
                 #expect(rest.isEmpty && line.hasPrefix("time=") && line.contains(" level=") && line.contains(" msg="), "\(line)")
             }
             #expect(
-                lines.contains { $0.contains("environment=\(environment)") && $0.contains("revision=111111111111") && $0.contains("reason=Ready") })
+                lines.contains { $0.contains("environment=\(environment)") && $0.contains("revision=\(revision.prefix(12))") && $0.contains("reason=Ready") })
             #expect(lines.contains { $0.contains("environment=\(environment)") && $0.contains(" request=") && $0.contains("method=PUT") })
 
             let events = try await client.list(Event.self, namespace: namespace).items.map { "\($0.reason ?? "") \($0.message ?? "")" }
