@@ -182,7 +182,8 @@ public func withServer<Result>(
     process.standardInput = FileHandle.nullDevice
     try process.run()
     defer {
-        process.terminate()
+        // A child inherits which signals are blocked, and not each one lets them through again.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
     return try await body()
