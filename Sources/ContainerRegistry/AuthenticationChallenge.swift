@@ -2,7 +2,7 @@
 enum AuthenticationChallenge: Equatable {
     case basic
     /// See <https://distribution.github.io/distribution/spec/auth/token/>.
-    case bearer(realm: String, service: String?, scope: String?)
+    case bearer(realm: String, service: String?)
 
     /// The first of the values that is understood, tokens before passwords.
     static func best(of values: [String]) -> AuthenticationChallenge? {
@@ -17,7 +17,7 @@ enum AuthenticationChallenge: Equatable {
         case "bearer":
             let parameters = AuthenticationChallenge.parameters(text.dropFirst(scheme.count))
             guard let realm = parameters["realm"] else { return nil }
-            self = .bearer(realm: realm, service: parameters["service"], scope: parameters["scope"])
+            self = .bearer(realm: realm, service: parameters["service"])
         default: return nil
         }
     }

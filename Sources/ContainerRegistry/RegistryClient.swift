@@ -43,6 +43,13 @@ public struct RegistryClient: Sendable {
         return settings
     }
 
+    /// Asks whether the registry answers, and takes the credentials if it wants any: what they allow is for repositories to tell.
+    /// - Throws: `RegistryError`.
+    public func check() async throws {
+        let response = try await transport.send(.GET, "", scope: nil)
+        guard response.status < 500, response.status != 401 else { throw failure("let seaway in", response) }
+    }
+
     /// Whether the repository holds a manifest with this tag.
     /// - Throws: `RegistryError` when the registry does not answer or refuses.
     public func contains(repository: String, tag: String) async throws -> Bool {

@@ -33,6 +33,8 @@ final class RegistryTransport: Sendable {
     private let credentials: @Sendable () throws -> RegistryCredentials
     /// What signs a request, by what it is for; passwords are for everything.
     private let signatures = Mutex<[[String]: Signature]>([:])
+    /// More are not in use at once; builds choose some of the names.
+    private static let mostSignatures = 1000
 
     private struct Signature: Equatable {
         var value: String
@@ -52,11 +54,11 @@ final class RegistryTransport: Sendable {
         self.http = http
     }
 
-    /// - Parameter scope: what a token has to allow: `repository:NAME:pull`.
+    /// - Parameter scope: what a token has to allow: `repository:NAME:pull`; `nil`: nothing.
     /// - Throws: `RegistryError` when nothing answers.
-    func send(_ method: HTTPMethod, _ path: String, accept: [String] = [], scope: String) async throws -> Response {
+    func send(_ method: HTTPMethod, _ path: String, accept: [String] = [], scope: String?) async throws -> Response {
         let request = HTTPClientRequest(method, "\(baseURL)/v2/\(path)", HTTPHeaders(accept.map { ("Accept", $0) }))
-        return try await collect(try await open(request, scopes: [scope]))
+        return try await collect(try await open(request, scopes: scope.map { [$0] } ?? []))
     }
 
     /// Sends a request and hands back the answer while its body still arrives.
@@ -70,7 +72,8 @@ final class RegistryTransport: Sendable {
         var known = signatures.withLock { $0[scopes] ?? $0[[]] }
         if request.body != nil, known.map({ $0.end.map { $0 < .now } ?? false }) ?? true {
             let challenge = try await follow(HTTPClientRequest(.GET, "\(baseURL)/v2/"), authorization: nil, .seconds(10))
-            known = try await signIn(challenge, scopes)
+            // One that lets anybody look challenges nobody here.
+            known = try await signIn(challenge, scopes) ?? known
         }
         let response = try await follow(request, authorization: known?.value, limit)
         guard response.status == .unauthorized else { return response }
@@ -79,7 +82,13 @@ final class RegistryTransport: Sendable {
         return try await follow(request, authorization: signature.value, limit)
     }
 
-    private func isOwn(_ url: String) -> Bool { url.hasPrefix("\(baseURL)/") }
+    /// Whether a URL is of the registry itself, however it spells that: without the usual port, or in capitals.
+    private func isOwn(_ url: String) -> Bool { Self.origin(url) == Self.origin(baseURL) }
+
+    private static func origin(_ url: String) -> [String?] {
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased() else { return [url] }
+        return [scheme, parts.host?.lowercased(), "\(parts.port ?? (scheme == "https" ? 443 : 80))"]
+    }
 
     // MARK: Signing in
 
@@ -92,11 +101,18 @@ final class RegistryTransport: Sendable {
             let signature = try login().map { Signature(value: Self.basic($0)) }
             signatures.withLock { $0[[]] = signature }
             return signature
-        case .bearer(let realm, let service, _):
+        case .bearer(let realm, let service):
             let signature = try await token(realm, service, scopes)
-            signatures.withLock { $0[scopes] = signature }
+            // A token for nothing in particular allows nothing else.
+            if !scopes.isEmpty { signatures.withLock { Self.keep(signature, for: scopes, in: &$0) } }
             return signature
         }
+    }
+
+    private static func keep(_ signature: Signature?, for scopes: [String], in known: inout [[String]: Signature]) {
+        if known.count >= mostSignatures { known = known.filter { $0.value.end.map { $0 > .now } ?? true } }
+        if known.count >= mostSignatures { known = known.filter { $0.value.end == nil } }
+        known[scopes] = signature
     }
 
     private func token(_ realm: String, _ service: String?, _ scopes: [String]) async throws -> Signature? {

@@ -31,6 +31,7 @@ public struct BuildGateway: ServiceLifecycle.Service {
     private let port: Int
     private let token: @Sendable () throws -> String
     private let http: HTTPClient
+    private let patience: Duration
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
 
@@ -39,15 +40,17 @@ public struct BuildGateway: ServiceLifecycle.Service {
     ///   - port: on 127.0.0.1; 0 lets the system choose.
     ///   - token: of audience `seaway`; asked for with each request.
     ///   - http: trusts the operator, and follows no redirections. The caller shuts it down.
+    ///   - patience: how long an operator that cannot be reached is asked again, by what has no body; builders do the rest themselves.
     public init(
-        build: Build, endpoint: String, port: Int, token: @escaping @Sendable () throws -> String, http: HTTPClient, logger: Logger,
-        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+        build: Build, endpoint: String, port: Int, token: @escaping @Sendable () throws -> String, http: HTTPClient,
+        patience: Duration = .seconds(120), logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.build = build
         self.endpoint = endpoint
         self.port = port
         self.token = token
         self.http = http
+        self.patience = patience
         self.logger = logger
         self.onListening = onListening
     }
@@ -86,6 +89,8 @@ public struct BuildGateway: ServiceLifecycle.Service {
             prepared.headers.replaceOrAdd(name: SourceAPI.tokenHeader, value: try token())
             let outgoing = prepared
             let answer = try await withBody(of: request) { body in
+                // What was sent of a body is gone.
+                guard let body else { return try await askAgain { try await http.execute(outgoing, timeout: .minutes(10)) } }
                 var outgoing = outgoing
                 outgoing.body = body
                 // The answer to an upload comes after all of it was sent and stored.
@@ -97,6 +102,21 @@ public struct BuildGateway: ServiceLifecycle.Service {
             // Never the request's own headers.
             logger.warning("the operator cannot be reached", metadata: ["error": "\(error)"])
             return Response(refusal: "UNAVAILABLE", "the operator, which passes images on to the registry, cannot be reached", status: .badGateway)
+        }
+    }
+
+    /// An operator that starts anew is back within seconds, and few builders look at a base image twice.
+    private func askAgain(_ ask: () async throws -> HTTPClientResponse) async throws -> HTTPClientResponse {
+        let end = ContinuousClock.now + patience
+        while true {
+            do {
+                return try await ask()
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                guard ContinuousClock.now < end else { throw error }
+                try await Task.sleep(for: .milliseconds(500))
+            }
         }
     }
 

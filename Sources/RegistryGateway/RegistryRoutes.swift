@@ -115,7 +115,7 @@ public struct RegistryRoutes: Sendable {
             let error = registry.refusal(to: "\(request.method.rawValue) in \(asked.repository)", answer)
             return Response(refusal: "DENIED", error.message, status: .forbidden)
         }
-        if (300..<400).contains(answer.status.code) {
+        if (300..<400).contains(answer.status.code), answer.status != .notModified {
             let error = registry.refusal(to: "\(request.method.rawValue) in \(asked.repository)", answer)
             return Response(refusal: "UNAVAILABLE", error.message, status: .badGateway)
         }

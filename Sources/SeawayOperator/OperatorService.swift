@@ -52,7 +52,8 @@ struct OperatorService: ServiceLifecycle.Service {
         }
         var configuration = try RegistryClient.httpConfiguration(certificateAuthority: authority)
         // Images of several builds at once pass through; a registry may take minutes to finish an upload, and says nothing meanwhile.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        // A builder moves half a dozen layers at once; looking up images must not wait for them.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(64, 16 * options.maxConcurrentBuilds)
         configuration.timeout.read = .minutes(5)
         configuration.httpVersion = .http1Only
         return configuration
@@ -104,8 +105,7 @@ struct OperatorService: ServiceLifecycle.Service {
                 guard case .authenticated(_, _, let namespace, _) = try await cluster.reviewToken(token, audience: Names.audience) else { return nil }
                 return namespace
             },
-            // An image that nobody has: what is asked is whether the registry answers.
-            registry: { _ = try await registry.contains(repository: "seaway/doctor", tag: "none") },
+            registry: registry.check,
             routes: { [hasGateway = settings.registryGateway] router, authorizer in
                 guard hasGateway else { return }
                 RegistryRoutes(registry: registry, readable: options.registryReadable, isBuilding: view.isBuilding).add(to: router, authorizer)

@@ -31,23 +31,29 @@ struct PullSecret: Sendable {
     /// - Throws: `RegistryError` when the file is no login; `KubernetesError`.
     func copy(into namespace: String, of environment: Environment? = nil) async throws -> Result {
         let configuration = try content()
-        do {
-            let present = try await cluster.send(.get(.secrets, name: Names.pullSecret, namespace: namespace), as: JSONValue.self)
-            guard present["metadata"]?["labels"]?[Names.managedByLabel]?.stringValue == Names.managedByValue else { return .isForeign }
-        } catch let error as KubernetesError where error.isNotFound {
-        }
         var owners = environments()[namespace] ?? []
         // The watch may not have shown it yet.
         if let environment, !owners.contains(where: { $0.metadata.uid == environment.metadata.uid }) { owners.append(environment) }
-        _ = try await cluster.apply(Self.secret(namespace, configuration, owners), fieldManager: Names.fieldManager, force: true)
+        owners.removeAll { $0.metadata.deletionTimestamp != nil }
+        // It goes with the last of them; without an owner it would stay for ever.
+        guard !owners.isEmpty else { return .done }
+        let wanted = Self.secret(namespace, configuration, owners)
+        do {
+            let present = try await cluster.send(.get(.secrets, name: Names.pullSecret, namespace: namespace), as: JSONValue.self)
+            guard present["metadata"]?["labels"]?[Names.managedByLabel]?.stringValue == Names.managedByValue else { return .isForeign }
+            if present["data"] == wanted["data"], present["metadata"]?["ownerReferences"] == wanted["metadata"]?["ownerReferences"] { return .done }
+        } catch let error as KubernetesError where error.isNotFound {
+        }
+        _ = try await cluster.apply(wanted, fieldManager: Names.fieldManager, force: true)
         return .done
     }
 
     /// Follows changes of the file until it is cancelled: a login that was renewed is the namespaces' as well.
     func run(logger: Logger) async {
-        var known = try? content()
+        // An operator that ended before this one may not have passed on the latest.
+        var known: Data?
         // Kubelets look at mounted Secrets about once a minute.
-        while (try? await Task.sleep(for: .seconds(30))) != nil {
+        repeat {
             guard let now = try? content(), now != known else { continue }
             var isWhole = true
             for namespace in environments().keys.sorted() {
@@ -59,7 +65,7 @@ struct PullSecret: Sendable {
                 }
             }
             if isWhole { known = now }
-        }
+        } while (try? await Task.sleep(for: .seconds(30))) != nil
     }
 
     private func content() throws -> Data {
@@ -76,7 +82,7 @@ struct PullSecret: Sendable {
                 "namespace": .string(namespace),
                 "labels": [Names.managedByLabel: .string(Names.managedByValue)],
                 "ownerReferences": .array(
-                    owners.filter { $0.metadata.deletionTimestamp == nil }.sorted { $0.name < $1.name }.map { owner in
+                    owners.sorted { $0.name < $1.name }.map { owner in
                         [
                             "apiVersion": .string(Environment.resource.apiVersion), "kind": .string(Environment.resource.kind),
                             "name": .string(owner.name), "uid": .string(owner.metadata.uid ?? ""),

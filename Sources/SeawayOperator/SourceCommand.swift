@@ -56,8 +56,15 @@ struct SourceFetchCommand: AsyncParsableCommand {
 
     private func writeIgnoreFile() throws {
         guard let ignoreFile else { return }
-        let sources = URL(filePath: into)
-        func text(_ name: String) -> String? { try? String(contentsOf: sources.appending(path: name), encoding: .utf8) }
+        // The builder is beside already, and may have put something else in a file's place: a link would lead it to this container's token.
+        func text(_ name: String) -> String? {
+            let descriptor = open("\(into)/\(name)", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { return nil }
+            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            var information = stat()
+            guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
+            return (try? file.readToEnd()).flatMap { String(data: $0, encoding: .utf8) }
+        }
         // A file that only the builder knows stays its own.
         let content =
             try text(".containerignore")

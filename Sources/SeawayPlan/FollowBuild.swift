@@ -134,7 +134,8 @@ extension Planner {
         guard isAboutRegistry, toldFailure(.imageBuilt) == nil else { return false }
         let told = toldState(.imageBuilt, .registryUnavailable)
         guard let answer = ask(.image(tag: digest)) else { return true }
-        let since = job.metadata.creationTimestamp ?? observed.now
+        // Not from the build's beginning: a long one meets the registry late.
+        let since = plan.progress.buildSpan?.finishedAt ?? job.metadata.creationTimestamp ?? observed.now
         if case .unavailable(let why) = answer {
             plan.progress.image = wait(
                 .registryUnavailable, "\(failure.headline) while the registry is away: \(why)", since: since, hasFailed: false)

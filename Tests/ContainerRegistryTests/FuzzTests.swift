@@ -15,7 +15,7 @@ import Testing
         var read = 0
         for _ in 0..<ByteMutator.rounds(5_000) {
             let text = String(decoding: mutator.damage(challenge.utf8), as: UTF8.self)
-            if case .bearer(let realm, _, _)? = AuthenticationChallenge(text) {
+            if case .bearer(let realm, _)? = AuthenticationChallenge(text) {
                 #expect(realm.utf8.count <= text.utf8.count)
                 read += 1
             }

@@ -36,9 +36,9 @@ import Testing
         #expect(AuthenticationChallenge(#"Basic realm="x""#) == .basic)
         #expect(
             AuthenticationChallenge(#"Bearer realm="https://a.example/token?x=1,2",service="s \"q\"", scope="repository:a/b:pull,push""#)
-                == .bearer(realm: "https://a.example/token?x=1,2", service: "s \"q\"", scope: "repository:a/b:pull,push"))
+                == .bearer(realm: "https://a.example/token?x=1,2", service: "s \"q\""))
         #expect(AuthenticationChallenge("Bearer service=x") == nil)
         #expect(AuthenticationChallenge("Negotiate") == nil)
-        #expect(AuthenticationChallenge.best(of: ["Negotiate", "Basic", "Bearer realm=r"]) == .bearer(realm: "r", service: nil, scope: nil))
+        #expect(AuthenticationChallenge.best(of: ["Negotiate", "Basic", "Bearer realm=r"]) == .bearer(realm: "r", service: nil))
     }
 }

@@ -141,6 +141,15 @@ struct PlanFailureTests {
             Issue.record("not given up")
             return
         }
+        // What counts is how long it has been away since the build met that, not how long the build took.
+        var late = state
+        late.now = Timestamp(now.date.addingTimeInterval(600))
+        let ended = ContainerStatus.Terminated(exitCode: 125, finishedAt: Timestamp(now.date.addingTimeInterval(598)))
+        late.buildPods = [pod("build", app: .init(name: Names.buildContainer, state: .init(terminated: ended)))]
+        guard case .working(.registryUnavailable, _) = plan(late, settings).progress.image else {
+            Issue.record("got \(plan(late, settings).progress.image)")
+            return
+        }
         // With a registry that answers, the name is wrong.
         state.answers.merge(imageAnswer(environment, .no)) { $1 }
         guard case .failed(.baseImageUnavailable, _) = plan(state, settings).progress.image else {

@@ -63,10 +63,11 @@ final class OperatorMetrics: Sendable {
     private let state: Mutex<State>
 
     init() {
-        // A counter that appears with its first event hides that event from `rate()`.
+        // A counter that appears with its first event hides that event from `rate()`; of the many reasons, these are the usual ones.
+        let builds: [(String, Reason)] = [("succeeded", .imagePushed), ("failed", .buildFailed)]
         let counters =
             [Series(metric: .received, labels: [])]
-            + ["succeeded", "failed"].map { Series(metric: .builds, labels: [.init("result", $0), .init("reason", "")]) }
+            + builds.map { Series(metric: .builds, labels: [.init("result", $0), .init("reason", $1.rawValue)]) }
         let histograms =
             ["upload", "build", "deploy"].map { Series(metric: .stages, labels: [.init("stage", $0)]) }
             + ["done", "requeue", "retry"].map { Series(metric: .reconciles, labels: [.init("result", $0)]) }

@@ -25,17 +25,20 @@ enum StatusObservation: Sendable, Equatable {
         return max(end.date.timeIntervalSince(span.startedAt.date), 0)
     }
 
-    /// One build's end. It is the same one for as long as its beginning is: a later status tells it again.
+    /// One build's end. It is the same one for as long as its beginning is: a later status tells it again, maybe in other words.
     private struct BuildEnd: Equatable {
         var startedAt: Timestamp
         var reason: Reason
         var succeeded: Bool
 
+        static func == (left: BuildEnd, right: BuildEnd) -> Bool { left.startedAt == right.startedAt && left.succeeded == right.succeeded }
+
         init?(_ status: EnvironmentStatus) {
             guard let startedAt = status.build?.startedAt, let condition = status.condition(.imageBuilt) else { return nil }
             switch condition.status {
             case .true where condition.reason == .imagePushed: succeeded = true
-            case .false: succeeded = false
+            // One that no node takes, or that the cluster refuses, is told as failed and may yet begin.
+            case .false where status.build?.finishedAt != nil || condition.reason == .buildDeadlineExceeded: succeeded = false
             default: return nil
             }
             self.startedAt = startedAt

@@ -142,11 +142,11 @@ extension OperatorProcessTests {
             for (request, token) in [(api.putPack(pack), token), (api.postTree([1, 2, 3]), token), (api.putPack(pack), token + "of-nobody")] {
                 statuses.append(try await send(request, token).status)
             }
-            // A whole upload, of that file.
+            // A whole upload, of another file.
             let directory = FileManager.default.temporaryDirectory.appending(path: "seaway-telemetry-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: directory) }
-            try Data(bytes).write(to: directory.appending(path: "file"))
+            try Data("another line\n".utf8).write(to: directory.appending(path: "file"))
             let scan = try await SourceScanner.scan(root: directory.path, selection: try Selection(), cacheFile: nil)
             _ = try await SourceUploader(namespace: namespace, environment: "shop") { try await send($0, token) }.upload(scan)
             try await http.shutdown()
@@ -196,7 +196,7 @@ extension OperatorProcessTests {
             #expect(samples["seaway_environments{state=stalled}"] == 1 && samples["seaway_environments{state=ready}"] == 0)
             #expect((samples["seaway_received_bytes_total{}"] ?? 0) > 20)
             #expect((samples["seaway_reconcile_seconds_count{result=done}"] ?? 0) > 3)
-            #expect(samples["seaway_source_request_seconds_count{code=201,method=PUT}"] == 1)
+            #expect(samples["seaway_source_request_seconds_count{code=201,method=PUT}"] == 2)
             #expect(samples["seaway_source_request_seconds_count{code=422,method=POST}"] == 1)
             #expect(samples["seaway_source_request_seconds_count{code=401,method=PUT}"] == 1)
 
