@@ -115,6 +115,7 @@ public struct BuildGateway: ServiceLifecycle.Service {
                 throw error
             } catch {
                 guard ContinuousClock.now < end else { throw error }
+                logger.debug("the operator cannot be reached; asking again", metadata: ["error": "\(error)"])
                 try await Task.sleep(for: .milliseconds(500))
             }
         }

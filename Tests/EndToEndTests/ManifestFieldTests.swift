@@ -252,6 +252,66 @@ struct ManifestFieldTests {
         }
     }
 
+    /// Image, command line and variables of a builder that is not ours; and an Ingress with TLS, of which a test has no certificate.
+    @Test func `a builder of one's own builds, and an Ingress has its TLS`() async throws {
+        let builder = try #require(ProcessInfo.processInfo.environment["SEAWAY_BUILDER_IMAGE"])
+        try await TestCluster.with { cluster in
+            try await Application.with(cluster) { application in
+                let host = "\(application.namespace).localhost"
+                _ = try await cluster.client.create(["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(application.namespace)]])
+                _ = try await cluster.client.create([
+                    "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "builder", "namespace": .string(application.namespace)],
+                    "data": ["GREETING": "from the ConfigMap"],
+                ])
+                let script = """
+                    cp -r . /tmp/own && cd /tmp/own
+                    echo "$GREETING, $*" > page.txt
+                    printf '[[registry]]\\nlocation = "%s"\\ninsecure = true\\n' "$SEAWAY_REGISTRY" > /etc/containers/registries.conf.d/test.conf
+                    buildah --storage-driver vfs build --isolation chroot --build-arg "BASE=\(cluster.baseImage)" --tag localhost/own .
+                    buildah --storage-driver vfs push localhost/own "docker://$SEAWAY_IMAGE"
+                    """
+                let manifest: [String: Any] = [
+                    "name": application.name,
+                    "environments": [
+                        [
+                            "name": "dev", "namespace": application.namespace,
+                            "build": [
+                                "image": builder, "command": ["sh", "-ec", script, "own"], "args": ["and", "from the arguments"],
+                                "envFrom": [["configMapRef": ["name": "builder"]]], "cache": "none",
+                            ],
+                            "network": [
+                                "service": ["ports": [["name": "http", "port": 8080]]],
+                                "ingress": ["enabled": true, "host": host, "tls": [["hosts": [host], "secretName": "web-tls"]]],
+                            ],
+                        ]
+                    ],
+                ]
+                // JSON is YAML.
+                let text = String(decoding: try JSONSerialization.data(withJSONObject: manifest, options: .withoutEscapingSlashes), as: UTF8.self)
+                try application.write("manifest.yaml", text)
+                let synced = try await application.sync()
+                try #require(synced.ended.exitCode == 0, "\(synced.ended)")
+                let urls = try await cluster.environment(application).status?.urls
+                #expect(urls?.first?.hasPrefix("https://\(host)") == true, "\(String(describing: urls))")
+
+                let job = try await object(application, .jobs, Names.buildJob(of: application.name))
+                let build = try #require(
+                    job["spec"]?["template"]?["spec"]?["containers"]?.arrayValue?.first { $0["name"]?.stringValue == Names.buildContainer })
+                #expect(build["image"]?.stringValue == builder && build["command"]?[3] == "own" && build["args"] == ["and", "from the arguments"])
+                #expect(build["envFrom"] == [["configMapRef": ["name": "builder"]]])
+                let service = try await cluster.client.get(Service.self, application.name, namespace: application.namespace)
+                let address = try #require(service.spec?.clusterIP)
+                let page = try await cluster.eventually("the Service to be routed") {
+                    let answer = try await fetch("http://\(address):8080/")
+                    return answer.status == 0 ? nil : answer
+                }
+                #expect(page == (200, "from the ConfigMap, and from the arguments\n"), "\(page)")
+                let ingress = try await object(application, .ingresses)
+                #expect(ingress["spec"]?["tls"] == [["hosts": [.string(host)], "secretName": "web-tls"]])
+            }
+        }
+    }
+
     @Test func `layers are kept where the manifest says`() async throws {
         try await TestCluster.with { cluster in
             try await Application.with(cluster) { application in

@@ -2,8 +2,10 @@ import AsyncHTTPClient
 import ContainerRegistry
 import DebianRegistry
 import Foundation
+import Logging
 import NIOCore
 import NIOHTTP1
+import RegistryGateway
 import ScriptedServer
 import Synchronization
 import Testing
@@ -205,6 +207,45 @@ struct GatewayTests {
                 #expect(answer.status == 502 && answer.text.contains("not trusted"), "\(answer)")
             }
         }
+    }
+
+    /// Calls a function with each record.
+    private struct Heard: LogHandler {
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+        var hear: @Sendable (String) -> Void
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { hear("\(event.message)") }
+    }
+
+    @Test func `an operator that starts anew is waited for`() async throws {
+        let (failures, failure) = AsyncStream<Void>.makeStream()
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        let operatorPort = try await freePort()
+        let client = HTTPClient()
+        let gateway = BuildGateway(
+            build: .init(namespace: "shop", environment: "web", pod: "pod"), endpoint: "http://127.0.0.1:\(operatorPort)", port: 0,
+            token: { "token" }, http: client,
+            logger: Logger(label: "test") { _ in Heard { if $0.contains("asking again") { failure.yield() } } }, onListening: { port.yield($0) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await gateway.run() }
+            var numbers = ports.makeAsyncIterator()
+            let local = try #require(await numbers.next())
+            async let answer = client.execute(
+                HTTPClientRequest(url: "http://127.0.0.1:\(local)/v2/shop/web/manifests/v1"), timeout: .seconds(60))
+            // Nobody listens there yet.
+            for await _ in failures { break }
+            let server = try await ScriptedServer(port: operatorPort) { request, _ in
+                request.target.contains("/registry/v2/") ? .init(200, [], "here it is") : .init(200, [], #"{"isOver": false}"#)
+            }
+            #expect(try await String(buffer: answer.body.collect(upTo: 1 << 16)) == "here it is")
+            try await server.shutdown()
+            group.cancelAll()
+        }
+        try await client.shutdown()
     }
 
     /// What Debian's registry does not do: it sends uploads elsewhere, answers before it has read a body, and cuts connections.

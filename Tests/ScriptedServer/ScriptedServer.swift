@@ -38,9 +38,10 @@ public final class ScriptedServer: Sendable {
 
     /// - Parameters:
     ///   - host: the address to listen on.
+    ///   - port: 0 lets the system choose.
     ///   - certificate: paths of a PEM certificate and its key; speaks TLS with them.
     public init(
-        host: String = "127.0.0.1", certificate: (chain: String, key: String)? = nil,
+        host: String = "127.0.0.1", port: Int = 0, certificate: (chain: String, key: String)? = nil,
         answer: @escaping @Sendable (_ request: Request, _ number: Int) -> Reply
     ) async throws {
         let log = Log()
@@ -59,9 +60,9 @@ public final class ScriptedServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(log: log, answer: answer))
                 }
             }
-            .bind(host: host, port: 0).get()
+            .bind(host: host, port: port).get()
         self.log = log
-        port = channel.localAddress?.port ?? 0
+        self.port = channel.localAddress?.port ?? 0
     }
 
     /// What was asked so far.
