@@ -8,6 +8,12 @@ import SeawayAPI
 import Source
 import SourceTransfer
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#endif
+
 /// `seaway source`
 struct SourceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -54,6 +60,8 @@ struct SourceFetchCommand: AsyncParsableCommand {
         try await http.shutdown()
     }
 
+    private static let largestIgnoreFile = 4 << 20
+
     private func writeIgnoreFile() throws {
         guard let ignoreFile else { return }
         // The builder is beside already, and may have put something else in a file's place: a link would lead it to this container's token.
@@ -61,9 +69,8 @@ struct SourceFetchCommand: AsyncParsableCommand {
             let descriptor = open("\(into)/\(name)", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
             guard descriptor >= 0 else { return nil }
             let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-            var information = stat()
-            guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
-            return (try? file.readToEnd()).flatMap { String(data: $0, encoding: .utf8) }
+            // Of a directory, or of a pipe that nobody writes to, there is nothing to read.
+            return (try? file.read(upToCount: Self.largestIgnoreFile)).flatMap { String(data: $0, encoding: .utf8) }
         }
         // A file that only the builder knows stays its own.
         let content =

@@ -52,7 +52,8 @@ extension ManifestShapes {
                 "serviceAccountName", \.serviceAccountName, .objectName("the name of a ServiceAccount"), "ServiceAccount of the build's pod."),
             .optional("deadline", \.deadlineSeconds, .seconds("30m"), "How long a build may take. Default the operator's."),
             .optional(
-                "retries", \.retries, .integer(0...10, "a whole number from 0 to 10"), "How often a failed build is tried again. Default the operator's."),
+                "retries", \.retries, .integer(0...10, "a whole number from 0 to 10"),
+                "How often a failed build is tried again. Default the operator's."),
             .optional(
                 "nodeSelector", \.nodeSelector, Shape<String>.map(of: .string(), "labels of nodes, as {disk: ssd}"),
                 "Labels of the nodes that may build."),

@@ -136,7 +136,8 @@ extension OperatorProcessTests {
                 message.headers.add(name: SourceAPI.tokenHeader, value: token)
                 if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
                 let response = try await http.execute(message, timeout: .seconds(30))
-                return TransferResponse(status: Int(response.status.code), body: Data(try await response.body.collect(upTo: 1 << 20).readableBytesView))
+                let body = try await response.body.collect(upTo: 1 << 20)
+                return TransferResponse(status: Int(response.status.code), body: Data(body.readableBytesView))
             }
             var statuses: [Int] = []
             for (request, token) in [(api.putPack(pack), token), (api.postTree([1, 2, 3]), token), (api.putPack(pack), token + "of-nobody")] {
@@ -208,7 +209,9 @@ extension OperatorProcessTests {
                 #expect(rest.isEmpty && line.hasPrefix("time=") && line.contains(" level=") && line.contains(" msg="), "\(line)")
             }
             #expect(
-                lines.contains { $0.contains("environment=\(environment)") && $0.contains("revision=\(revision.prefix(12))") && $0.contains("reason=Ready") })
+                lines.contains { line in
+                    ["environment=\(environment)", "revision=\(revision.prefix(12))", "reason=Ready"].allSatisfy { line.contains($0) }
+                })
             #expect(lines.contains { $0.contains("environment=\(environment)") && $0.contains(" request=") && $0.contains("method=PUT") })
 
             let events = try await client.list(Event.self, namespace: namespace).items.map { "\($0.reason ?? "") \($0.message ?? "")" }
