@@ -19,6 +19,7 @@ struct AuditLog {
         var answered: Double { AuditLog.seconds(stageTimestamp) }
         var succeeded: Bool { (200..<300).contains(responseStatus?.code ?? 0) }
         var isWrite: Bool { ["create", "update", "patch", "delete", "deletecollection"].contains(verb) }
+        var isReplicaSetControllers: Bool { user.username == "system:serviceaccount:kube-system:replicaset-controller" }
         var isOperators: Bool { user.username == "system:serviceaccount:seaway-system:seaway" }
 
         func concerns(_ resource: String, _ subresource: String? = nil) -> Bool {

@@ -132,11 +132,14 @@ struct HandPlay {
                   resources: {limits: {memory: 64Mi}, requests: {memory: 64Mi}}
                   securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
             """
-        // With its output in a file: what watches the containers keeps it open, and nobody would see the end of a pipe.
+        // What watches the containers keeps every file open that it finds: nobody would see the end of a pipe, nor Foundation, which waits
+        // for the end of a socket, that of the process.
+        let closingFiles = "for f in /proc/self/fd/*; do [ ${f##*/} -le 2 ] || eval \"exec ${f##*/}>&-\"; done; exec \"$@\""
         let log = "\(application.bench.directory)/by-hand.log"
-        let play = try storage.podman([
-            "kube", "play", "--replace", "--network", Self.network, try application.bench.write(pod, to: "by-hand-pod.yaml"),
-        ]).start(log: log)
+        let file = try application.bench.write(pod, to: "by-hand-pod.yaml")
+        let play = try Program(
+            ["bash", "-c", closingFiles, "bash", "podman", "kube", "play", "--replace", "--network", Self.network, file], variables: storage.variables
+        ).start(log: log)
         play.waitUntilExit()
         guard play.terminationStatus == 0 else {
             throw BenchmarkError("podman kube play: \((try? String(contentsOfFile: log, encoding: .utf8))?.suffix(400) ?? "")")

@@ -42,11 +42,12 @@ struct OwnShare {
             })
         else { return nil }
         // Until then the earlier pod may still be served, and Ready has to wait: it ended, or routers have had their time to hear.
-        let left = later.first { entry in
-            guard entry.answered > deployment.answered, entry.received < ready.received else { return false }
-            return entry.concerns("pods", "status") && entry.requestObject?.ended("app") != nil
+        let between = later.filter { $0.answered > deployment.answered && $0.received < ready.received }
+        // The node deletes pods as well: those of earlier rollouts, once they are over.
+        let deleted = between.first { $0.concerns("pods") && $0.verb == "delete" && $0.isReplicaSetControllers }
+        let left = between.first {
+            $0.concerns("pods", "status") && $0.requestObject?.ended("app") != nil && $0.objectRef?.name == deleted?.objectRef?.name
         }
-        let deleted = later.first { $0.answered > deployment.answered && $0.received < ready.received && $0.concerns("pods") && $0.verb == "delete" }
         let routed = deleted.map { $0.answered.rounded(.down) + OwnShare.routing }
         let unreachable = [left?.answered, routed].compactMap(\.self).min() ?? 0
         routingWait = max(0, min(unreachable, ready.received) - available.answered)

@@ -104,7 +104,7 @@ struct StatusErrors: RouterMiddleware {
         // Its words name the bucket and what to check, never credentials.
         case let error as ObjectStoreError where error.code == .unavailable:
             return RequestRefusal(.serviceUnavailable, error.message, reason: SourceAPI.storeUnavailable)
-        case let error as ObjectStoreError where error.code == .refused:
+        case let error as ObjectStoreError where [.refused, .invalidResponse, .invalidConfiguration].contains(error.code):
             // Repeating it helps nobody.
             return RequestRefusal(.badGateway, error.message, reason: SourceAPI.storeUnavailable)
         case let error as HTTPError: return RequestRefusal(error.status, error.body ?? error.status.reasonPhrase)

@@ -18,7 +18,8 @@ struct S3MultipartUpload: Sendable {
     func run(_ bytes: [UInt8], partSize: Int = S3MultipartUpload.partSize) async throws {
         let answer = try await send(.beginUpload(key), what)
         guard answer.isSuccess else { throw connection.failure(what, answer) }
-        guard let id = S3XML(answer.body)?.first("InitiateMultipartUploadResult/UploadId"), !id.isEmpty else {
+        // By the last name alone: not every server spells the one around it as S3 does.
+        guard let id = S3XML(answer.body)?.values.first(where: { $0.path.hasSuffix("/UploadId") })?.text, !id.isEmpty else {
             throw ObjectStoreError(.invalidResponse, "Cannot \(what): the S3 store began an upload without saying which.")
         }
         do {
