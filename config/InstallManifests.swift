@@ -104,7 +104,7 @@ public enum InstallManifests {
             container["image"] = .string(options.image)
             container["args"] = .array(options.operatorArguments.map(JSONValue.string))
             if options.storesInS3 {
-                container["env"] = .array(InstallS3.operatorVariables)
+                container["env"] = .array(InstallS3.operatorVariables + (container["env"]?.arrayValue ?? []))
                 container["volumeMounts"] = container["volumeMounts"]?.removing("store")
             } else {
                 container["volumeMounts"] = container["volumeMounts"]?.editingAll { mount in
