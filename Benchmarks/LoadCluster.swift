@@ -100,8 +100,8 @@ struct LoadCluster {
         return read.seconds
     }
 
-    /// Waits until each Environment has a status, and the operator has written nothing for five seconds.
-    func waitUntilSettled(_ count: Int) throws {
+    /// Waits until each Environment has a status, and the operator has nothing to do and has written nothing for five seconds.
+    func waitUntilSettled(_ count: Int, _ load: OperatorUnderLoad) throws {
         try wait(for: "a status of each of \(count) Environments", upTo: .seconds(1800), every: 2) {
             let told = try bench.kubectl(
                 ["get", "environments", "--all-namespaces", "--output", "jsonpath={range .items[*]}{.status.stage}{\"\\n\"}{end}"],
@@ -109,9 +109,11 @@ struct LoadCluster {
             ).run().output
             return told.split(separator: "\n").count == count ? () : nil
         }
-        try wait(for: "an operator that writes nothing", upTo: .seconds(300), every: 0) {
+        try wait(for: "an operator with nothing to do", upTo: .seconds(600), every: 0) { () -> Void? in
             let log = try AuditLog(auditLog)
             Thread.sleep(forTimeInterval: 5)
+            // What has nothing to write is work, too.
+            guard try load.queueDepth() == 0 else { return nil }
             return try log.entries().contains { $0.isOperators && $0.isWrite && !$0.concerns("leases") } ? nil : ()
         }
     }

@@ -6,9 +6,12 @@ struct OperatorUnderLoad {
     /// From the start of the process until it knew all Environments.
     let secondsUntilWatching: Double
     private let bench: Workbench
+    private let metricsPort: Int
 
     init(_ cluster: LoadCluster, _ bench: Workbench) throws {
         self.bench = bench
+        let port = Int.random(in: 10_000..<15_000) * 2
+        metricsPort = port + 1
         let log = "\(bench.directory)/operator.log"
         let account = "\(bench.directory)/account"
         try FileManager.default.createDirectory(atPath: account, withIntermediateDirectories: true)
@@ -25,7 +28,7 @@ struct OperatorUnderLoad {
         for (name, text) in [("token", token), ("namespace", "seaway-system")] { _ = try bench.write(text, to: "account/\(name)") }
         try Data(contentsOf: URL(fileURLWithPath: "\(bench.directory)/load-ca.crt")).write(to: URL(fileURLWithPath: "\(account)/ca.crt"))
 
-        guard let server = URL(string: cluster.requests.server), let host = server.host(), let port = server.port else {
+        guard let server = URL(string: cluster.requests.server), let host = server.host(), let serverPort = server.port else {
             throw BenchmarkError("the server \(cluster.requests.server) has no port")
         }
         // The client looks for its ServiceAccount in one place only.
@@ -36,8 +39,8 @@ struct OperatorUnderLoad {
             [
                 "unshare", "--mount", "sh", "-c", mount, "sh", account, "\(bench.binaries)/seaway", "operator", "--store=file://\(cluster.store)",
                 "--registry=\(try bench.variable("SEAWAY_REGISTRY_PULL"))", "--registry-insecure", "--builder-image=builder", "--seaway-image=seaway",
-                "--port=\(Int.random(in: 20_000..<30_000))",
-            ], variables: ["KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": String(port), "POD_NAME": "bench", "HOSTNAME": "bench"])
+                "--port=\(port)", "--http-port=\(metricsPort)",
+            ], variables: ["KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": String(serverPort), "POD_NAME": "bench", "HOSTNAME": "bench"])
         let began = ContinuousClock.now
         process = try program.start(log: log)
         try Self.waitUntilWatching(process, log: log)
@@ -51,6 +54,16 @@ struct OperatorUnderLoad {
             guard process.isRunning else { throw BenchmarkError("the operator ended: \(text.suffix(500))") }
             return text.contains("msg=watching") ? () : nil
         }
+    }
+
+    /// Environments that wait for one of its workers, by its own metrics.
+    func queueDepth() throws -> Int {
+        let metrics = try Program(["curl", "--noproxy", "*", "--silent", "--fail", "http://127.0.0.1:\(metricsPort)/metrics"]).run().output
+        let line = metrics.split(separator: "\n").first { $0.hasPrefix("seaway_work_queue_depth ") }
+        guard let depth = line?.split(separator: " ").last.flatMap({ Double($0) }) else {
+            throw BenchmarkError("the operator's metrics have no seaway_work_queue_depth")
+        }
+        return Int(depth)
     }
 
     func memory() throws -> (now: Int, peak: Int) { try bench.memory(of: process.processIdentifier) }

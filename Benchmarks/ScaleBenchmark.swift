@@ -18,7 +18,7 @@ struct ScaleBenchmark: Benchmark {
 
         let load = try OperatorUnderLoad(cluster, bench)
         defer { load.stop() }
-        try cluster.waitUntilSettled(1_000)
+        try cluster.waitUntilSettled(1_000, load)
         let idle = try writesPerMinute(cluster)
         let latency = try latency(cluster, of: 0..<1_000)
         let small = try load.memory()
@@ -41,13 +41,13 @@ struct ScaleBenchmark: Benchmark {
         var load = try OperatorUnderLoad(cluster, bench)
         defer { load.stop() }
         try cluster.create(1_000..<10_000)
-        try cluster.waitUntilSettled(10_000)
+        try cluster.waitUntilSettled(10_000, load)
         let latency = try latency(cluster, of: 1_000..<10_000)
         let grown = try load.memory()
         load.stop()
 
         load = try OperatorUnderLoad(cluster, bench)
-        try cluster.waitUntilSettled(10_000)
+        try cluster.waitUntilSettled(10_000, load)
         let listed = try load.memory()
         load.stop()
         let memory = max(grown.now, listed.now)
