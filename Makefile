@@ -11,7 +11,8 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: quickstart quickstart-cluster
-quickstart: deps build ## From a fresh clone to the example's page, with Podman on this machine
+quickstart: deps ## From a fresh clone to the example's page, with Podman on this machine
+	$(SWIFT_BUILD) --product seactl
 	ENGINE=local BIN='$(BIN)' scripts/quickstart
 quickstart-cluster: deps build ## The same on a cluster of its own; CONTEXT=name uses yours (needs IMAGE= and BUILDER_IMAGE=)
 	ENGINE=cluster CONTEXT='$(CONTEXT)' IMAGE='$(IMAGE)' BUILDER_IMAGE='$(BUILDER_IMAGE)' \
