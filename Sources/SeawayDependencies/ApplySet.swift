@@ -94,6 +94,16 @@ public struct ApplySet: Sendable, Equatable {
                 "ConfigMap \(namespace)/\(parentName) is not Seaway's" + (tooling.isEmpty ? "" : " but that of \(tooling)")
                     + ": rename the dependency, or remove that ConfigMap")
         }
+        // Names that are put together from parts can be the same for other parts, as of shop/api-dev and shop-api/dev.
+        let labels = parent["metadata"]?["labels"]
+        let own = self.parent()["metadata"]?["labels"]
+        for label in [Self.applicationLabel, Names.environmentNameLabel, Self.dependencyLabel] where labels?[label] != own?[label] {
+            throw DependencyProblem(
+                nil,
+                "ConfigMap \(namespace)/\(parentName) is that of dependency \(labels?[Self.dependencyLabel]?.stringValue ?? "?") of "
+                    + "\(labels?[Self.applicationLabel]?.stringValue ?? "?")/\(labels?[Names.environmentNameLabel]?.stringValue ?? "?"): "
+                    + "rename the dependency, or use another namespace")
+        }
         func list(_ key: String) -> [Substring] { (annotations?[key]?.stringValue ?? "").split(separator: ",") }
         kinds.formUnion(list(Self.kindsAnnotation).map { GroupKind($0) })
         namespaces.formUnion(list(Self.namespacesAnnotation).map(String.init))

@@ -105,7 +105,7 @@ import Testing
 
     private func revision(_ test: TestSystem) async throws -> (paths: [String], revision: String) {
         let project = try Project.load("manifest.yaml", in: test.system())
-        let scan = try await project.scan(project.selection(project.environment(named: nil)), cacheFile: nil)
+        let scan = try await project.scan(project.selection(project.environment(named: "dev")), cacheFile: nil)
         return (scan.tree.entries.map { "\($0.path)" }, scan.tree.revision.hex)
     }
 
@@ -123,7 +123,14 @@ import Testing
     }
 
     @Test func theFilesAreNoSources() async throws {
-        let paths = try await revision(project()).paths
+        let test = try project()
+        // Those of another environment neither, nor what a link leads to.
+        let other = "  - {name: prod, namespace: p, secrets: [{name: db, fromEnvFile: .env.prod}, {name: api, fromEnvFile: .env.link}]}\n"
+        try test.write("manifest.yaml", Self.manifest + "\n" + other)
+        for file in [".env.prod", "shared.env"] { try test.write(file, "PASSWORD=\(Self.planted[0])\n") }
+        try FileManager.default.createSymbolicLink(atPath: test.project + "/.env.link", withDestinationPath: "shared.env")
+        let paths = try await revision(test).paths
+        for file in [".env.prod", ".env.link", "shared.env"] { #expect(!paths.contains(file)) }
         #expect(!paths.contains(".env.dev"))
         #expect(!paths.contains("certs/tls.key"))
         #expect(paths.contains("main.py"))

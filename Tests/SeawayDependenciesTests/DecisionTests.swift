@@ -44,6 +44,11 @@ struct DecisionTests {
         // Computed with sha256sum and base64 from `shop-dev-deps-db.dev.ConfigMap.`, as the specification says.
         #expect(set.id == "applyset--eRg7W65TEWPmSKuhuTGMs5xIHL_ZOednjqLN9pOkkQ-v1")
         #expect(ApplySet(parent: parent, application: "shop", environment: "dev") == set)
+        // Of the same name, and another's.
+        var twin = ApplySet(namespace: "dev", application: "shop-dev", environment: "deps", dependency: "db")
+        let others = ApplySet(namespace: "dev", application: "shop", environment: "dev-deps", dependency: "db")
+        #expect(twin.id == others.id)
+        #expect(throws: DependencyProblem.self) { try twin.remember(others.parent()) }
         var foreign = parent
         foreign["metadata"]?["annotations"]?["applyset.kubernetes.io/tooling"] = "kubectl/v1.31"
         #expect(throws: DependencyProblem.self) {

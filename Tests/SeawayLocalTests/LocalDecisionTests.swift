@@ -29,6 +29,11 @@ struct LocalDecisionTests {
         #expect(PodmanSetup.version(in: text) == version)
     }
 
+    @Test(arguments: [("64Mi", 64 << 20), ("1.5k", 1500), ("0", 0), ("9999999999999Ti", Int.max), ("Mi", nil), ("12 apples", nil)])
+    func quantitiesOfMemoryAreRead(text: String, bytes: Int?) {
+        #expect(Quantity.bytes(text) == bytes)
+    }
+
     @Test func aPodHasItsPortsAndValuesButNoProbes() throws {
         let deployment: JSONValue = [
             "spec": [

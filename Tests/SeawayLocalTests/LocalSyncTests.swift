@@ -116,6 +116,14 @@ extension PodmanTests {
                 try await fails("CrashLoop", exit: 5, "boom \(attempt)", "exited with code 7")
             }
 
+            // What Podman refuses to start.
+            try project.write("Dockerfile", good + "CMD [\"no-such-program\"]\n")
+            try await fails("Refused", exit: 5, "no-such-program")
+            try project.write("Dockerfile", good)
+            let manifest = try String(contentsOfFile: project.directory + "/manifest.yaml", encoding: .utf8)
+            try project.write("manifest.yaml", manifest.replacing("vars: {", with: "vars: {envFrom: [{secretRef: {name: nosuch}}], "))
+            try await fails("Refused", exit: 5, "nosuch")
+
             // A probe that never passes; the time that a rollout gets is longer than a test has.
             try project.write("Dockerfile", good)
             try project.writeManifest(probe: "/nothere")

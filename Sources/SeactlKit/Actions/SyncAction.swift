@@ -225,6 +225,9 @@ final class SyncProgress: Sendable {
         let last = reports.last.map { "\($0.stage.rawValue): \($0.state.text)" }
         return CommandFailure(
             .timedOut, "\(name) is not ready after \(Format.seconds(limit))", reason: reports.last?.reason, detail: last,
-            next: ["`seactl env status` shows the conditions; --timeout waits longer. The cluster goes on meanwhile"])
+            next: [
+                "`seactl env status` shows the conditions; --timeout waits longer. "
+                    + (state.withLock(\.isLocal) ? "`seactl env sync` takes up where this ended" : "The cluster goes on meanwhile")
+            ])
     }
 }

@@ -3,6 +3,7 @@ import KubernetesClient
 import KubernetesModel
 import SeawayAPI
 import SeawayLocal
+import Source
 
 /// Why a command did not do what it was asked: what happened and where, why, and what to do next.
 struct CommandFailure: Error, Equatable, Sendable {
@@ -61,6 +62,7 @@ extension CommandFailure {
         case let failure as CommandFailure: self = failure
         case let errors as ManifestErrors: self.init(manifest: errors)
         case let error as LocalError: self.init(local: error)
+        case let error as SourceError: self.init(.badInput, error.description, next: ["correct it and run the command again"])
         case let error as KubernetesError: self.init(cluster: error)
         case is CancellationError: self.init(.interrupted, "interrupted")
         default: self.init(.clusterFailed, "\(error)", next: ["run the command again with -v to see the requests"])

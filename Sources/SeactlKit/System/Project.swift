@@ -68,15 +68,18 @@ struct Project: Sendable {
         let include = build?.include ?? []
         var exclude = build?.exclude ?? []
         if include.isEmpty { exclude.append("^" + Self.escape(manifestName) + "$") }
-        // What a Secret holds must not be in the image as well.
-        exclude += environment.secrets.flatMap(\.paths).compactMap(pathInTree).map { "^" + Self.escape($0) + "$" }
+        // What a Secret holds must not be in the image as well, least of all one of another environment.
+        exclude += Set(manifest.environments.flatMap(\.secrets).flatMap(\.paths).flatMap(pathsInTree)).sorted().map { "^" + Self.escape($0) + "$" }
         return try Selection(include: include, exclude: exclude, dockerignore: try dockerignore(), always: [dockerfile])
     }
 
-    /// A path of the manifest relative to the root of the sources; `nil` when it lies elsewhere.
-    private func pathInTree(_ path: String) -> String? {
+    /// A path of the manifest relative to the root of the sources, and where a symbolic link there leads; empty when both lie elsewhere.
+    private func pathsInTree(_ path: String) -> [String] {
         let file = absolute(path)
-        return file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : nil
+        func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+        return [(root, file), (resolved(root), resolved(file))].compactMap { root, file in
+            file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : nil
+        }
     }
 
     /// A path of the manifest, which is relative to it.

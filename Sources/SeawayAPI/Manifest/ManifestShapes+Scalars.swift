@@ -116,7 +116,9 @@ extension Field {
             fail("'\(path)' leaves the manifest's directory, expected \(expected)")
             return nil
         }
-        return path
+        // As the paths of the sources are spelt.
+        let plain = path.split(separator: "/", omittingEmptySubsequences: false).filter { $0 != "." }.joined(separator: "/")
+        return plain.isEmpty ? path : plain
     }
 
     fileprivate func platform() -> String? {

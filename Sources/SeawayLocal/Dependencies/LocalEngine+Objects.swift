@@ -33,7 +33,7 @@ extension LocalEngine {
             }
             // Those that the manifest itself names are there for dependencies, too, but belong to none.
             if type == .secrets {
-                let own = store.secrets(namespace).filter { all[KeptObject.id(.secrets, $0.key)] == nil }
+                let own = try store.secrets(namespace).filter { all[KeptObject.id(.secrets, $0.key)] == nil }
                 found += try own.sorted { $0.key < $1.key }.map { try JSONValue(encoding: $0.value).droppingNulls }
             }
         }

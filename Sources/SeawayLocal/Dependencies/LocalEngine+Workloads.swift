@@ -6,15 +6,15 @@ import Synchronization
 
 // Pods of dependencies: what nodes and controllers do with them in a cluster.
 extension LocalEngine {
-    func document(_ kept: KeptObject, in namespace: String, _ objects: [String: KeptObject]) -> WorkloadDocument {
+    func document(_ kept: KeptObject, in namespace: String, _ objects: [String: KeptObject]) throws -> WorkloadDocument {
         WorkloadDocument(
-            object: kept.object, namespace: namespace, values: values(namespace, objects), filesDirectory: store.filesDirectory(namespace))
+            object: kept.object, namespace: namespace, values: try values(namespace, objects), filesDirectory: store.filesDirectory(namespace))
     }
 
     /// What Secrets and ConfigMaps hold: those of the manifest and those of dependencies.
-    func values(_ namespace: String, _ objects: [String: KeptObject]) -> ConfigurationValues {
+    func values(_ namespace: String, _ objects: [String: KeptObject]) throws -> ConfigurationValues {
         var values = KeptObject.values(objects.values)
-        values.secrets.merge(store.secrets(namespace).mapValues { $0.data ?? [:] }) { first, _ in first }
+        values.secrets.merge(try store.secrets(namespace).mapValues { $0.data ?? [:] }) { first, _ in first }
         return values
     }
 
@@ -26,7 +26,7 @@ extension LocalEngine {
         defer { _ = lock }
         let objects = try store.objects(namespace)
         guard let kept = objects[id] else { return }
-        let document = document(kept, in: namespace, objects)
+        let document = try document(kept, in: namespace, objects)
         let names = try (0..<document.replicas).map(document.podName)
         let inspections = try await inspect(kept.pods.flatMap { pod in pod.containers.map(pod.container) })
         func isThere(_ pod: DependencyPod) -> Bool { pod.containers.allSatisfy { inspections[pod.container($0)] != nil } }
@@ -98,7 +98,7 @@ extension LocalEngine {
     func removePods(_ pods: [DependencyPod], of id: String, in namespace: String) async throws {
         let names = pods.map(\.name)
         let objects = try store.objects(namespace)
-        let grace = objects[id].map { document($0, in: namespace, objects).gracePeriod } ?? 10
+        let grace = try objects[id].map { try document($0, in: namespace, objects).gracePeriod } ?? 10
         try await removePods(names, grace: grace)
         for name in names { try StateFiles.remove("\(store.filesDirectory(namespace))/\(name)") }
         try await store.updateObjects(namespace) { $0[id]?.pods.removeAll { names.contains($0.name) } }
@@ -122,7 +122,7 @@ extension LocalEngine {
     func look(_ id: String, _ kept: KeptObject, in namespace: String, _ all: [String: KeptObject]) async throws -> (
         status: JSONValue, pods: [JSONValue]
     ) {
-        let document = document(kept, in: namespace, all)
+        let document = try document(kept, in: namespace, all)
         let inspections = try await inspect(kept.pods.flatMap { pod in pod.containers.map(pod.container) })
         var seen: [(pod: WorkloadStatus.Pod, played: DependencyPod)] = []
         for played in kept.pods { seen.append((try await look(played, document, inspections), played)) }

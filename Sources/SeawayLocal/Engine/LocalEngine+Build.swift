@@ -200,13 +200,13 @@ extension Environment {
 }
 
 extension Quantity {
-    /// The bytes of a quantity of memory; `nil` when it is none.
+    /// The bytes of a quantity of memory; `nil` when it is none. More than fits is all there is.
     static func bytes(_ text: String) -> Int? {
         let units: [String: Double] = [
             "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 1024, "Mi": 1_048_576, "Gi": 1_073_741_824, "Ti": 1_099_511_627_776,
         ]
         let number = text.prefix { $0.isNumber || $0 == "." }
         guard let value = Double(number), let unit = units[String(text.dropFirst(number.count))] else { return nil }
-        return Int(value * unit)
+        return Int(exactly: (value * unit).rounded()) ?? .max
     }
 }

@@ -99,16 +99,23 @@ extension LocalEngine {
             if outcome != .done { break }
         }
         if isGone { return true }
+        var isFailed = isFailed(plan)
         if outcomes.allSatisfy({ $0 == .done }), record.environment.metadata.deletionTimestamp == nil, plan.progress.image.isDone {
             // What the node and the Deployment's controller do in a cluster.
-            let outcome = try await ensurePods(&record, &watch, isFailed: isFailed(plan))
+            let generation = record.environment.metadata.generation
+            let known = watch.refusal.flatMap { $0.generation == generation ? $0.outcome : nil }
+            let outcome = if let known { known } else { try await ensurePods(&record, &watch, isFailed: isFailed) }
             if outcome != .done { outcomes.append(outcome) }
+            if case .refused = outcome {
+                watch.refusal = (generation, outcome)
+                isFailed = true
+            }
         }
         var shown = plan
         shown.progress.urls = urls(of: record)
         let settlement = settle(shown, outcomes, of: record.environment, now: timestamp)
         if let status = settlement.status { record.environment.status = status }
-        try await conclude(&record, plan)
+        try await conclude(&record, plan, isFailed: isFailed)
         return false
     }
 
@@ -117,11 +124,11 @@ extension LocalEngine {
     }
 
     /// After the end of a rollout, good or bad.
-    private func conclude(_ record: inout LocalRecord, _ plan: Plan) async throws {
+    private func conclude(_ record: inout LocalRecord, _ plan: Plan, isFailed: Bool) async throws {
         guard record.environment.metadata.deletionTimestamp == nil else { return }
         if record.environment.status?.isTrue(.ready) == true {
             try await forgetEarlier(&record)
-        } else if isFailed(plan), record.pods.contains(where: \.isFallback) {
+        } else if isFailed, record.pods.contains(where: \.isFallback) {
             try await bringBackEarlier(&record)
         } else if case .failed(.crashLoop, _) = plan.progress.deployment {
             try await stopFailed(&record)
@@ -178,6 +185,14 @@ extension LocalEngine {
         "localhost/\(Names.repository(namespace: environment.namespace ?? "default", environment: environment.name)):\(tag)"
     }
 
+    /// Why Podman would not start what this very spec wants, when that is how it ended.
+    private func refusal(of environment: Environment) -> String? {
+        guard let status = environment.status, status.observedGeneration == environment.metadata.generation,
+            let condition = status.condition(.deployed), condition.status == .false, condition.reason == .refused
+        else { return nil }
+        return condition.message
+    }
+
     /// What a look finds while nobody works on the environment.
     func look(_ record: LocalRecord) async throws -> Environment {
         var record = record
@@ -187,6 +202,8 @@ extension LocalEngine {
         // Nothing goes on by itself here: what was not finished waits for the next sync.
         if case .working = plan.progress.image {
             plan.progress.image = .failed(.buildFailed, "the image is not built, and no command is building it; run `seactl env sync`")
+        } else if plan.progress.image.isDone, case .working = plan.progress.deployment, let refusal = refusal(of: record.environment) {
+            plan.progress.deployment = .failed(.refused, refusal)
         } else if plan.progress.image.isDone, case .working = plan.progress.deployment {
             let why = watch.lastFailure.map { " (\($0))" } ?? ""
             plan.progress.deployment = .failed(.notReady, "the application does not run as wanted\(why); `seactl env sync` starts it again")

@@ -15,6 +15,8 @@ struct PodWatch {
     /// The last answer of a probe that was no success.
     var lastFailure: String?
     var inspections: [String: ContainerInspection] = [:]
+    /// What Podman would not start, by the generation that wanted it: asking again would stop what serves meanwhile again.
+    var refusal: (generation: Int?, outcome: Outcome)?
 
     init(trustsAge: Bool = false) { self.trustsAge = trustsAge }
 }
@@ -126,7 +128,7 @@ extension LocalEngine {
 
     func document(_ record: LocalRecord, _ object: JSONValue) throws -> PodDocument {
         let namespace = record.environment.namespace ?? "default"
-        return PodDocument(key: record.environment.key, deployment: object, values: values(namespace, try store.objects(namespace)))
+        return PodDocument(key: record.environment.key, deployment: object, values: try values(namespace, store.objects(namespace)))
     }
 
     // MARK: Act

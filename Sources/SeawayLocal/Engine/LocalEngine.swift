@@ -102,7 +102,7 @@ public struct LocalEngine: Sendable {
     /// That of the manifest, else that of a dependency.
     public func secret(_ key: ObjectKey) throws -> Secret? {
         let namespace = key.namespace ?? "default"
-        if let own = store.secrets(namespace)[key.name] { return own }
+        if let own = try store.secrets(namespace)[key.name] { return own }
         return try store.objects(namespace)[KeptObject.id(.secrets, key.name)]?.object.decode(Secret.self)
     }
 

@@ -128,15 +128,16 @@ public struct LocalStore: Sendable {
 
     // MARK: Secrets
 
-    func secrets(_ namespace: String) -> [String: Secret] {
-        guard let data = FileManager.default.contents(atPath: secretsFile(namespace)) else { return [:] }
-        return (try? JSONDecoder().decode([String: Secret].self, from: data)) ?? [:]
+    /// By name.
+    /// - Throws: `LocalError` when the file cannot be understood: it would be lost with the next change.
+    func secrets(_ namespace: String) throws -> [String: Secret] {
+        try decoded(secretsFile(namespace)) ?? [:]
     }
 
     func updateSecrets(_ namespace: String, _ change: (inout [String: Secret]) -> Void) async throws {
         let lock = try await FileLock.wait("\(directory)/locks/secrets.\(namespace)")
         defer { _ = lock }
-        var secrets = secrets(namespace)
+        var secrets = try secrets(namespace)
         change(&secrets)
         if secrets.isEmpty {
             for path in [secretsFile(namespace), "\(directory)/locks/secrets.\(namespace)"] { try? FileManager.default.removeItem(atPath: path) }

@@ -58,7 +58,9 @@ struct FileLock: ~Copyable {
         try StateFiles.directory((path as NSString).deletingLastPathComponent)
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw StateFiles.unusable(path) }
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+        // Whoever held it before may have removed the file with what it guarded, so that others lock a new one.
+        var (locked, present) = (stat(), stat())
+        guard flock(file, LOCK_EX | LOCK_NB) == 0, fstat(file, &locked) == 0, lstat(path, &present) == 0, locked.st_ino == present.st_ino else {
             close(file)
             return nil
         }
