@@ -60,6 +60,10 @@ struct LocalDecisionTests {
         document.values.secrets = ["db": ["password": Data("s3cret".utf8)]]
         let pod = try document.pod(1, ports: [.init(replica: 1, port: 8080, protocol: "TCP", hostPort: 18080)])
         #expect(pod["metadata"]?["name"] == "n-a-0123456789-1")
+        #expect(pod["spec"]?["hostname"] == nil)
+        // A host's name may be shorter than a pod's.
+        document.key = ObjectKey(namespace: String(repeating: "n", count: 60), name: "bb-a")
+        #expect(try document.pod(1, ports: [])["spec"]?["hostname"] == .string(String(repeating: "n", count: 60) + "-bb"))
         let container = pod["spec"]?["containers"]?[0]
         #expect(container?["env"]?[0]?["value"] == "s3cret")
         #expect(container?["ports"]?[0]?["hostIP"] == "127.0.0.1")

@@ -105,6 +105,7 @@ struct WorkloadDocument {
         let hasInitial = spec["initContainers"]?.arrayValue?.isEmpty == false
         spec["restartPolicy"] = .string(hasInitial && restartPolicy == "Always" ? "OnFailure" : restartPolicy)
         if let volumes = spec["volumes"]?.arrayValue { spec["volumes"] = .array(try volumes.map { try volume($0, pod: name) }) }
+        spec["hostname"] = spec["hostname"] ?? PodDocument.hostname(name)
         return [
             "apiVersion": "v1", "kind": "Pod",
             "metadata": [

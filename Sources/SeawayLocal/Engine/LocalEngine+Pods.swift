@@ -258,7 +258,12 @@ extension LocalEngine {
     func bringBackEarlier(_ record: inout LocalRecord) async throws {
         try await stopFailed(&record)
         for index in record.pods.indices where record.pods[index].isFallback {
-            _ = try await podman.run(["pod", "start", record.pods[index].name])
+            // What failed may still be leaving, with its ports.
+            do {
+                try await podman.mustEventually(["pod", "start", record.pods[index].name])
+            } catch is LocalError {
+                // Why the newer one failed is what is to be told; the next sync starts it.
+            }
             record.pods[index].isFallback = false
         }
     }

@@ -30,6 +30,13 @@ struct PodDocument {
 
     func podName(_ replica: Int) -> String { "\(key.namespace ?? "default")-\(key.name)-\(templateHash.prefix(10))-\(replica)" }
 
+    /// For a pod whose name Linux does not take as that of a host: the first 63 bytes, as Kubernetes has it. Podman takes all of it.
+    static func hostname(_ podName: String) -> JSONValue? {
+        guard podName.utf8.count > 63 else { return nil }
+        let start = podName.prefix(63)
+        return .string(String(start[..<(start.lastIndex { $0 != "-" && $0 != "." }.map(start.index(after:)) ?? start.endIndex)]))
+    }
+
     private func strings(_ value: JSONValue?) -> [String: String] { (value?.objectValue ?? [:]).compactMapValues(\.stringValue) }
 
     // MARK: Ports and probes
@@ -81,6 +88,7 @@ struct PodDocument {
         var spec = template["spec"] ?? [:]
         spec["containers"] = [container]
         spec["restartPolicy"] = "Always"
+        spec["hostname"] = spec["hostname"] ?? Self.hostname(podName(replica))
         var labels = template["metadata"]?["labels"]?.objectValue ?? [:]
         labels[Self.label] = .string(Self.labelValue(key))
         return [
