@@ -30,8 +30,8 @@ struct ManifestFieldTests {
                 body = json.dumps({
                     "mode": os.environ.get("MODE"), "password": os.environ.get("KEY"), "prefixed": os.environ.get("DB_PASSWORD"),
                     "directory": os.getcwd(), "user": os.getuid(), "arguments": sys.argv[1:],
-                    "word": open("/work/word").read().strip(), "stage": open("/work/stage").read().strip(),
-                    "files": sorted(os.listdir("/work")),
+                    "word": open("/srv/app/word").read().strip(), "stage": open("/srv/app/stage").read().strip(),
+                    "files": sorted(os.listdir("/srv/app")),
                 }).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
@@ -46,10 +46,10 @@ struct ManifestFieldTests {
         ARG BASE
         FROM ${BASE} AS base
         ARG WORD
-        COPY . /work
-        RUN echo "${WORD}" > /work/word
+        COPY . /srv/app
+        RUN echo "${WORD}" > /srv/app/word
         FROM base AS dev
-        RUN echo dev > /work/stage && mkdir /elsewhere
+        RUN echo dev > /srv/app/stage && mkdir /elsewhere
         FROM base AS release
         RUN false
 
@@ -97,7 +97,7 @@ struct ManifestFieldTests {
               ingress: {enabled: true, host: \(host), port: 8080, annotations: {example.com/size: 8m}}
             resources: {memory: 96Mi, cpu: 0.4}
             command: [python3, -u]
-            args: [/work/report.py, --verbose, 3]
+            args: [/srv/app/report.py, --verbose, 3]
             workingDir: /elsewhere
             startupProbe: {tcpSocket: {port: main}, periodSeconds: 1, failureThreshold: 60}
             readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}

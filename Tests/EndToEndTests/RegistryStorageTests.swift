@@ -156,7 +156,7 @@ private struct InstalledRegistry: Sendable {
         let own = try #require(ProcessInfo.processInfo.environment["SEAWAY_BUILDER_IMAGE"])
         let script = """
             set -eu
-            mkdir /work && cd /work
+            mkdir -p /srv/app && cd /srv/app
             printf '%s\\n' '\(text)' >page
             printf 'FROM \(cluster.baseImage)\\nCOPY page /page\\n' >Dockerfile
             buildah --storage-driver overlay bud --tls-verify=false --tag out .
