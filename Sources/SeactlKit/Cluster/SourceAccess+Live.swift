@@ -27,8 +27,6 @@ extension SourceAccess {
                     return SentSources(files: summary.chunksSent, bytes: summary.bytesSent)
                 } catch let error as TransferError {
                     throw transport.refusal ?? CommandFailure(sending: error)
-                } catch let error as SourceError {
-                    throw CommandFailure(.badInput, error.description)
                 }
             },
             check: { part, namespace in

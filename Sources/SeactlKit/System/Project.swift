@@ -97,11 +97,7 @@ struct Project: Sendable {
     }
 
     func scan(_ selection: Selection, cacheFile: String?) async throws -> SourceScan {
-        do {
-            return try await SourceScanner.scan(root: root, selection: selection, cacheFile: cacheFile)
-        } catch let error as SourceError {
-            throw CommandFailure(.badInput, error.description)
-        }
+        try await SourceScanner.scan(root: root, selection: selection, cacheFile: cacheFile)
     }
 
     /// Where digests of files that did not change since are kept; `nil` when there is no place for it.

@@ -102,12 +102,15 @@ extension LocalEngine {
         var isFailed = isFailed(plan)
         if outcomes.allSatisfy({ $0 == .done }), record.environment.metadata.deletionTimestamp == nil, plan.progress.image.isDone {
             // What the node and the Deployment's controller do in a cluster.
-            let generation = record.environment.metadata.generation
-            let known = watch.refusal.flatMap { $0.generation == generation ? $0.outcome : nil }
-            let outcome = if let known { known } else { try await ensurePods(&record, &watch, isFailed: isFailed) }
+            let outcome: Outcome
+            if let refusal = watch.refusal, refusal.generation == record.environment.metadata.generation {
+                outcome = refusal.outcome
+            } else {
+                outcome = try await ensurePods(&record, &watch, isFailed: isFailed)
+            }
             if outcome != .done { outcomes.append(outcome) }
             if case .refused = outcome {
-                watch.refusal = (generation, outcome)
+                watch.refusal = (record.environment.metadata.generation, outcome)
                 isFailed = true
             }
         }

@@ -33,8 +33,8 @@ struct PodDocument {
     /// For a pod whose name Linux does not take as that of a host: the first 63 bytes, as Kubernetes has it. Podman takes all of it.
     static func hostname(_ podName: String) -> JSONValue? {
         guard podName.utf8.count > 63 else { return nil }
-        let start = podName.prefix(63)
-        return .string(String(start[..<(start.lastIndex { $0 != "-" && $0 != "." }.map(start.index(after:)) ?? start.endIndex)]))
+        // It begins with a letter or a digit.
+        return .string(podName.prefix(63).trimmingCharacters(in: CharacterSet(charactersIn: "-.")))
     }
 
     private func strings(_ value: JSONValue?) -> [String: String] { (value?.objectValue ?? [:]).compactMapValues(\.stringValue) }
