@@ -22,6 +22,8 @@ final class Life: Sendable {
         var builds: [Int] = []
         /// Events about the Environment and how often each was told.
         var events: [String: Int] = [:]
+        /// What a status that was written gave to tell, and how often.
+        var happenings: [String: Int] = [:]
         /// What is still there when the Environment is gone.
         var left: [String] = []
     }
@@ -36,6 +38,8 @@ final class Life: Sendable {
     private let account = Mutex(Account())
     private let jobs = Mutex<Set<String>>([])
     private let running = Mutex<OperatorProcess?>(nil)
+    /// Ends when the Environment was seen to go.
+    private let lastSight = AsyncStream.makeStream(of: Never.self)
 
     init(_ plane: PrivateControlPlane, _ client: KubernetesClient, killing: OperatorProcessTests.CrashPointTests.Killing) {
         self.plane = plane
@@ -147,6 +151,7 @@ final class Life: Sendable {
         try await within("the namespace to go") {
             try await ControlPlane.wait(self.client, Namespace.self, Self.namespace, namespace: nil) { $0 == nil }
         }
+        for await _ in lastSight.stream {}
         try await tellWhatIsLeft(parts)
     }
 
@@ -203,6 +208,8 @@ final class Life: Sendable {
         return conditions + fields.map { $0 ?? "-" } + (status.urls ?? [])
     }
 
+    private static func words(_ reason: String?, _ message: String?) -> String { "\(reason ?? "") \(plain(message ?? ""))" }
+
     /// Without the part of a pod's name that differs.
     private static func plain(_ text: String) -> String { text.replacing(/shop-(build-)?[0-9a-z]{5,10}(-[0-9a-z]{5})?/, with: "POD") }
 
@@ -228,7 +235,7 @@ final class Life: Sendable {
     private func tellEvents() async throws {
         let events = try await client.list(Event.self, namespace: Self.namespace, fieldSelector: "involvedObject.kind=Environment").items
         account.withLock { account in
-            for event in events { account.events["\(event.reason ?? "") \(Self.plain(event.message ?? ""))", default: 0] += event.count ?? 1 }
+            for event in events { account.events[Self.words(event.reason, event.message), default: 0] += event.count ?? 1 }
         }
     }
 
@@ -239,16 +246,19 @@ final class Life: Sendable {
         account.withLock { $0.left = left }
     }
 
-    /// Follows Jobs, and holds each status to the rules.
+    /// Follows Jobs, holds each status to the rules and notes what it gives to tell.
     private func watch() async throws {
         let jobs = Informer<Job>(client: client, namespace: Self.namespace)
         jobs.onChange { _, _, new in
             if let uid = new?.metadata.uid { self.jobs.withLock { _ = $0.insert(uid) } }
         }
         let environments = Informer<Environment>(client: client, namespace: Self.namespace)
-        environments.onChange { _, _, new in
-            guard let status = new?.status else { return }
+        environments.onChange { _, old, new in
+            guard let new else { return self.lastSight.continuation.finish() }
+            guard let status = new.status else { return }
             #expect(ConditionInvariants.violations(status) == [], "\(self.killing): \(status)")
+            guard status.reason != old?.status?.reason || status.expectedRevision != old?.status?.expectedRevision else { return }
+            self.account.withLock { $0.happenings[Self.words(status.reason, status.message), default: 0] += 1 }
         }
         async let watched: Void = jobs.run()
         try await environments.run()

@@ -56,6 +56,7 @@ final class PretendedNode: Sendable {
                 }
             }
             group.cancelAll()
+            try await group.waitForAll()
         }
     }
 
