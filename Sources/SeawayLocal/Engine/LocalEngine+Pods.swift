@@ -171,8 +171,19 @@ extension LocalEngine {
         let kept = served.filter { ran && $0.template == newest }
         try await remove(others.filter { !kept.contains($0) })
         try await stop(kept, seconds: settings.terminationGracePeriod)
+        try await waitForRelease(of: kept.flatMap { $0.ports ?? [] })
         record.pods.removeAll { pod in others.contains(pod) && !kept.contains(pod) }
         for index in record.pods.indices where kept.contains(record.pods[index]) { record.pods[index].isFallback = true }
+    }
+
+    /// Ports are let go of a moment after Podman says that a pod has stopped. The newer pod is to have the same ones.
+    private func waitForRelease(of ports: [PublishedPort]) async throws {
+        let end = ContinuousClock.now + .seconds(2)
+        for port in ports {
+            while Loopback.freePort([port.hostPort], isUDP: port.protocol == "UDP") == nil, ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
     }
 
     private func play(_ replica: Int, _ document: PodDocument, _ record: inout LocalRecord) async throws -> Outcome {
@@ -209,7 +220,7 @@ extension LocalEngine {
                 record.pods.append(
                     PlayedPod(
                         name: name, template: document.templateHash, replica: replica, labels: document.labels, annotations: document.annotations,
-                        createdAt: timestamp, infra: Self.infra(in: result.output)))
+                        createdAt: timestamp, infra: Self.infra(in: result.output), ports: ports.filter { $0.replica == replica }))
                 return .done
             }
             try await podman.mustEventually(["pod", "rm", "--ignore", "-f", name])
@@ -254,7 +265,7 @@ extension LocalEngine {
         }
     }
 
-    /// The new revision failed: the earlier one serves again, on the same ports.
+    /// The new revision failed: the earlier one serves again, on the ports that it had.
     func bringBackEarlier(_ record: inout LocalRecord) async throws {
         try await stopFailed(&record)
         for index in record.pods.indices where record.pods[index].isFallback {
@@ -265,6 +276,10 @@ extension LocalEngine {
                 // Why the newer one failed is what is to be told; the next sync starts it.
             }
             record.pods[index].isFallback = false
+            if let ports = record.pods[index].ports {
+                record.ports.removeAll { $0.replica == record.pods[index].replica }
+                record.ports += ports
+            }
         }
     }
 

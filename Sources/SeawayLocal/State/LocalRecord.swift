@@ -45,6 +45,9 @@ struct PlayedPod: Codable, Sendable, Equatable {
     /// The container that holds the pod's network, as Podman names it.
     var infra: String?
 
+    /// Where it is reached; the record's ports are those of what was played last.
+    var ports: [PublishedPort]?
+
     /// Podman names containers so.
     var container: String { "\(name)-\(Names.applicationContainer)" }
 }
