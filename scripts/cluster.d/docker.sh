@@ -122,14 +122,26 @@ docker_status() {
   printf 'up and healthy: the %s cluster seaway\nlogs: %s\n' "$provider" "$logs"
 }
 
-docker_clean() {
-  stop s3
-  mkdir -p "$logs"
+docker_exists() {
   if [ "$provider" = kind ]; then
-    docker_run "delete the kind cluster" kind delete cluster --name seaway
-  elif k3d cluster get seaway >/dev/null 2>&1; then
-    docker_run "delete the k3d cluster" k3d cluster delete seaway
+    kind get clusters 2>/dev/null | grep -qx seaway
+  else
+    k3d cluster get seaway >/dev/null 2>&1
   fi
+}
+
+docker_clean() {
+  if docker_exists; then
+    [ -e "$state/provider" ] ||
+      fail "there is a $provider cluster called seaway that is not this script's: delete it, or set SEAWAY_CLUSTER_PROVIDER=debian"
+    mkdir -p "$logs"
+    if [ "$provider" = kind ]; then
+      docker_run "delete the kind cluster" kind delete cluster --name seaway
+    else
+      docker_run "delete the k3d cluster" k3d cluster delete seaway
+    fi
+  fi
+  stop s3
   rm -rf "$state"
 }
 
