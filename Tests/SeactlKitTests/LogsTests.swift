@@ -71,4 +71,22 @@ import Testing
         script.pods = []
         await #expect(throws: CommandFailure.self) { try await action(script, Lines()).build() }
     }
+
+    /// A build may wait for its turn longer than any server keeps a watch open.
+    @Test func aBuildThatWaitsForItsTurnIsWaitedFor() async throws {
+        var script = ScriptedCluster.Script()
+        script.pods = [Fixture.pod("b", "build", state: .init(waiting: .init(reason: "PodInitializing")))]
+        script.logs = ["b/build": ["built"]]
+        let cluster = ScriptedCluster(script)
+        var system = try TestSystem().system()
+        // Between two watches.
+        system.sleep = { _ in
+            guard cluster.calls.count(where: { $0 == "pods" }) == 3 else { return }
+            cluster.edit { $0.pods = [Fixture.pod("b", "build", state: .init(running: .init()))] }
+        }
+        let lines = Lines()
+        try await LogsAction(cluster: cluster.access, system: system, key: Fixture.key, follow: true, write: lines.add).build()
+        #expect(lines.value == ["built"])
+        #expect(cluster.calls.count { $0 == "pods" } == 4)
+    }
 }

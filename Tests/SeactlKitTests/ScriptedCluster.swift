@@ -48,6 +48,7 @@ final class ScriptedCluster: Sendable {
     var applied: [JSONValue] { appliedObjects.withLock(\.self) }
     func note(_ call: String) { notes.withLock { $0.append(call) } }
     func set(_ environment: Environment?) { script.withLock { $0.environment = environment } }
+    func edit(_ change: @Sendable (inout Script) -> Void) { script.withLock { change(&$0) } }
     func add(_ watch: [WatchStep]) { script.withLock { $0.watches.append(watch) } }
     private func read<Value: Sendable>(_ value: @Sendable (Script) -> Value) -> Value { script.withLock { value($0) } }
 
@@ -159,6 +160,7 @@ final class ScriptedCluster: Sendable {
         PodAccess(
             list: { _, _ in self.read(\.pods) },
             watch: { _, _, handle in
+                self.note("pods")
                 for pod in self.read(\.pods) where !handle(pod) { return }
             },
             log: { request, onLine in
@@ -171,6 +173,7 @@ final class ScriptedCluster: Sendable {
         ObjectAccess(
             apply: { object in
                 self.note("apply \(InstallAction.describe(object))")
+                self.appliedObjects.withLock { $0.append(object) }
                 return object
             },
             delete: { object in self.note("delete \(InstallAction.describe(object))") },

@@ -17,16 +17,19 @@ struct BuildLog: Sendable {
         Set(try await pods().filter(PodChoice.isFinished).map(\.name))
     }
 
-    /// Waits for a pod of the build that has begun to write a log.
-    /// - Returns: `nil` when the server ended the watch before.
-    func next(digest: String?, excluding seen: Set<String> = []) async throws -> LogRequest? {
+    /// Waits for a pod of the build that has begun to write a log, however long its place in the queue makes it wait.
+    func next(digest: String?, excluding seen: Set<String> = [], _ system: System) async throws -> LogRequest {
         let found = Mutex<LogRequest?>(nil)
-        try await cluster.pods.watch(namespace, selector) { pod in
-            guard !seen.contains(pod.name), let request = request(for: pod, digest: digest) else { return true }
-            found.withLock { $0 = request }
-            return false
+        while true {
+            try await cluster.pods.watch(namespace, selector) { pod in
+                guard !seen.contains(pod.name), let request = request(for: pod, digest: digest) else { return true }
+                found.withLock { $0 = request }
+                return false
+            }
+            if let request = found.withLock(\.self) { return request }
+            // Servers end a watch after some minutes.
+            try await system.sleep(.milliseconds(100))
         }
-        return found.withLock(\.self)
     }
 
     /// The log to read of a pod, once there is one.

@@ -131,12 +131,10 @@ struct EnvironmentWait: Sendable {
         var seen = finishedBuilds
         while !Task.isCancelled {
             do {
-                while let request = try await log.next(digest: digest, excluding: seen) {
-                    try await cluster.pods.log(request) { output.emit(.log(.build, $0)) }
-                    onEnd()
-                    seen.insert(request.pod)
-                }
-                return
+                let request = try await log.next(digest: digest, excluding: seen, system)
+                try await cluster.pods.log(request) { output.emit(.log(.build, $0)) }
+                onEnd()
+                seen.insert(request.pod)
             } catch {
                 // Whoever follows the status tells that the API server is away.
                 if ServerContact.mayPass(error), (try? await system.sleep(.seconds(1))) != nil { continue }

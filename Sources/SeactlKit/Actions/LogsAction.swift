@@ -26,8 +26,8 @@ struct LogsAction: Sendable {
         }
         let container = PodChoice.buildContainer(of: pod)
         guard PodChoice.hasLog(pod, container: container) else {
-            guard follow, let request = try await log.next(digest: nil) else { throw notStarted(pod, container) }
-            return try await cluster.pods.log(request, write)
+            guard follow else { throw notStarted(pod, container) }
+            return try await cluster.pods.log(try await log.next(digest: nil, system), write)
         }
         let request = LogRequest(pod: pod.name, namespace: namespace, container: container, follow: follow, tailLines: tailLines)
         try await cluster.pods.log(request, write)
