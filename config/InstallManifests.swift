@@ -49,7 +49,7 @@ public enum InstallManifests {
         }
         // All volumes are for what an S3 keeps instead.
         if options.ephemeral || options.storesInS3 { objects.removeAll { $0["kind"] == "PersistentVolumeClaim" } }
-        return objects.map { adapted($0, to: options) }
+        return try objects.map { try adapted($0, to: options) }
     }
 
     static let registryTrust = "seaway-registry-ca"
@@ -75,7 +75,7 @@ public enum InstallManifests {
         "apiGroups": [""], "resources": ["secrets"], "resourceNames": [.string(Names.pullSecret)], "verbs": ["get", "create", "patch"],
     ]
 
-    private static func adapted(_ object: JSONValue, to options: InstallOptions) -> JSONValue {
+    private static func adapted(_ object: JSONValue, to options: InstallOptions) throws -> JSONValue {
         var object = object
         switch (object["kind"]?.stringValue, object["metadata"]?["name"]?.stringValue) {
         case ("PersistentVolumeClaim", _):
@@ -94,6 +94,7 @@ public enum InstallManifests {
             object["rules"] = .array((object["rules"]?.arrayValue ?? []) + [pullSecretRule])
         case ("Deployment", "seaway"):
             object.editPod { editOperator(&$0, options) }
+            if let remembered = try options.remembered { object["metadata"]?["annotations"] = [InstallOptions.annotation: .string(remembered)] }
         default: break
         }
         return object

@@ -1,7 +1,9 @@
+import Foundation
+import KubernetesModel
 import ObjectStore
 
 /// How Seaway is installed. The defaults need nothing beside the cluster: a registry and a store of its own.
-public struct InstallOptions: Sendable, Equatable {
+public struct InstallOptions: Sendable, Equatable, Codable {
     /// Seaway's own image: of the operator, and of the init container of build pods.
     public var image = "seaway:latest"
     /// Image that builds run in.
@@ -43,6 +45,12 @@ public struct InstallOptions: Sendable, Equatable {
 
     public init() {}
 
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case image, builderImage, registry, registryPull, insecureRegistry, registrySecret, registryPullSecret, registryReadable, registryImage
+        case store, storageClass, ephemeral, ingressClass, ingressDomain, ingressPort, ingressAddress, tuning
+        case registryCertificateAuthority = "registryCA"
+    }
+
     /// The keys of the object store. They are never part of a description.
     public struct S3Credentials: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
         public var accessKey: String
@@ -62,6 +70,58 @@ public struct InstallOptions: Sendable, Equatable {
         public var description: String { "S3Credentials(redacted)" }
         public var debugDescription: String { description }
         public var customMirror: Mirror { Mirror(self, children: []) }
+    }
+}
+
+// What an installation was made with is kept in the cluster, so that a later one changes only what it is told to change.
+extension InstallOptions {
+    /// On the operator's Deployment: what differs from the defaults, as JSON. Never the credentials.
+    public static let annotation = "seaway.ctx.sh/install-options"
+
+    /// What differs from the defaults.
+    private var differing: [String: JSONValue] {
+        get throws {
+            let plain = try JSONValue(encoding: InstallOptions()).objectValue ?? [:]
+            return (try JSONValue(encoding: self).objectValue ?? [:]).filter { plain[$0.key] != $0.value }
+        }
+    }
+
+    /// The value of ``annotation``; `nil` when all is as by default.
+    var remembered: String? {
+        get throws {
+            let differing = try differing
+            return differing.isEmpty ? nil : String(decoding: JSONValue.object(differing).encoded(), as: UTF8.self)
+        }
+    }
+
+    /// - Parameter text: value of ``annotation``.
+    /// - Throws: `InstallError` when it cannot be read.
+    public init(remembering text: String) throws {
+        do {
+            let plain = try JSONValue(encoding: InstallOptions()).objectValue ?? [:]
+            let differing = try JSONValue(parsing: Data(text.utf8)).objectValue ?? [:]
+            self = try JSONValue.object(plain.merging(differing) { $1 }).decode(InstallOptions.self)
+        } catch {
+            throw InstallError("the annotation \(Self.annotation) of Deployment seaway-system/seaway cannot be read: \(error)")
+        }
+    }
+
+    /// The options of the command line that stand for what differs from the defaults, each with its value.
+    public var commandLine: [String] {
+        get throws {
+            var values = try differing
+            let tuning = values.removeValue(forKey: "tuning")?.objectValue ?? [:]
+            return values.merging(tuning) { $1 }.sorted { $0.key < $1.key }.flatMap { key, value in
+                let name = "--" + key.replacing("CA", with: "-ca").replacing(/[A-Z]/) { "-" + $0.output.lowercased() }
+                return switch value {
+                case .bool: [name]
+                case .array(let values): values.map { "\(name) \($0.stringValue ?? "")" }
+                // Certificates are long.
+                case _ where key == CodingKeys.registryCertificateAuthority.rawValue: [name]
+                default: ["\(name) \(value.stringValue ?? String(decoding: value.encoded(), as: UTF8.self))"]
+                }
+            }
+        }
     }
 }
 

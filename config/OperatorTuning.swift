@@ -1,5 +1,5 @@
 /// How the operator works. What is `nil` keeps the operator's own default, which `seaway operator --help` tells.
-public struct OperatorTuning: Sendable, Equatable {
+public struct OperatorTuning: Sendable, Equatable, Codable {
     /// Environments worked on at once.
     public var workers: Int?
     /// Builds running at once.
@@ -18,6 +18,10 @@ public struct OperatorTuning: Sendable, Equatable {
     public var drainSeconds: Int?
     /// Size of the volume that keeps an environment's layer cache, as Kubernetes writes quantities.
     public var cacheSize: String?
+    /// Image that builds with BuildKit run in.
+    public var buildkitImage: String?
+    /// Image that builds with kaniko run in.
+    public var kanikoImage: String?
     /// `trace`, `debug`, `info`, `warning` or `error`.
     public var logLevel: String?
 
@@ -38,6 +42,9 @@ public struct OperatorTuning: Sendable, Equatable {
             guard let value, !allowed.contains(value) else { continue }
             throw InstallError("\(option): \(value) is not between \(allowed.lowerBound) and \(allowed.upperBound)")
         }
+        for (option, image) in [("--buildkit-image", buildkitImage), ("--kaniko-image", kanikoImage)] where image?.isEmpty == true {
+            throw InstallError("\(option) is empty, expected the name of an image")
+        }
         if let logLevel, !Self.logLevels.contains(logLevel) {
             throw InstallError("--log-level: '\(logLevel)' is no level, expected one of \(Self.logLevels.joined(separator: ", "))")
         }
@@ -53,7 +60,8 @@ public struct OperatorTuning: Sendable, Equatable {
             ("build-deadline", buildDeadline.map(String.init)), ("build-retries", buildRetries.map(String.init)),
             ("progress-deadline", progressDeadline.map(String.init)),
             ("patience", patience.map(String.init)), ("termination-grace-period", terminationGracePeriod.map(String.init)),
-            ("drain-seconds", drainSeconds.map(String.init)), ("cache-size", cacheSize), ("log-level", logLevel),
+            ("drain-seconds", drainSeconds.map(String.init)), ("cache-size", cacheSize),
+            ("buildkit-image", buildkitImage), ("kaniko-image", kanikoImage), ("log-level", logLevel),
         ]
         return values.compactMap { name, value in value.map { "--\(name)=\($0)" } }
     }

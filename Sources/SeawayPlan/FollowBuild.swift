@@ -39,14 +39,14 @@ extension Planner {
         }
         // The container's end is known some tenths of a second before the Job's own conditions are.
         if job.isComplete || build?.state?.terminated?.exitCode == 0 {
-            plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built and pushed")
+            plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built")
             return true
         }
         if let pod, build?.state?.terminated == nil, observed.pushedPods.contains(pod.metadata.uid ?? "") {
             // A hint from the builder's log; the registry's word counts.
             guard let answer = ask(.image(tag: digest)) else { return false }
             if answer == .yes {
-                plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built and pushed")
+                plan.progress.image = .done(.imagePushed, "image \(digest.prefix(12)) was built")
                 return true
             }
         }

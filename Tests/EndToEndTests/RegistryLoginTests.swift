@@ -224,7 +224,7 @@ extension TestCluster {
             options += [name, parts[1]]
         }
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
-        let ended = try await run(program, ["install", "--kubeconfig", kubeconfig] + options + (registry ?? []))
+        let ended = try await run(program, ["install", "--reset", "--kubeconfig", kubeconfig] + options + (registry ?? []))
         try #require(ended.exitCode == 0, "\(ended)")
         _ = try await eventually("the Service to know the new operator alone") {
             let pods = try await client.list(

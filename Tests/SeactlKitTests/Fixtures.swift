@@ -62,7 +62,7 @@ enum Fixture {
             generation: generation,
             [
                 (.ready, .false, .rollingOut, "rolling out 1/2"), (.reconciling, .true, .rollingOut, "rolling out 1/2"),
-                (.sourceReady, .true, .sourceStored, "stored"), (.imageBuilt, .true, .imagePushed, "image abc was built and pushed"),
+                (.sourceReady, .true, .sourceStored, "stored"), (.imageBuilt, .true, .imagePushed, "image abc was built"),
                 (.deployed, .false, .rollingOut, "rolling out 1/2"),
             ])
     }
@@ -72,7 +72,7 @@ enum Fixture {
             generation: generation, deployed: deployed, urls: [url],
             [
                 (.ready, .true, .ready, "answers"), (.sourceReady, .true, .sourceStored, "stored"),
-                (.imageBuilt, .true, .imagePushed, "image abc was built and pushed"), (.deployed, .true, .rolledOut, "1/1 pods run it"),
+                (.imageBuilt, .true, .imagePushed, "image abc was built"), (.deployed, .true, .rolledOut, "1/1 pods run it"),
             ])
     }
 

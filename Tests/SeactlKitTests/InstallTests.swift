@@ -51,6 +51,65 @@ import Testing
         #expect(test.stderr.contains("Deployment seaway-system/seaway is available"))
     }
 
+    @Test func optionsAreRememberedUntilTheyAreReset() async throws {
+        var script = ScriptedCluster.Script()
+        script.deployment = deployment(available: 1)
+        let cluster = ScriptedCluster(script)
+        var test = try TestSystem()
+
+        /// The operator's arguments that an installation applies, whose Deployment is then the one in the cluster.
+        func install(_ arguments: String..., variables: [String: String] = [:]) async throws -> Set<String> {
+            test = try TestSystem()
+            let code = await Seactl.main(["install"] + arguments, in: test.system(cluster: cluster, variables: variables))
+            #expect(code == .done, "\(test.stderr)")
+            let applied = try #require(cluster.applied.last { InstallAction.describe($0) == "Deployment seaway-system/seaway" })
+            cluster.edit { $0.deployment?.metadata.annotations = applied["metadata"]?["annotations"]?.objectValue?.compactMapValues(\.stringValue) }
+            let container = applied["spec"]?["template"]?["spec"]?["containers"]?[0]
+            return Set(container?["args"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+        }
+        let s3 = ["SEAWAY_S3_ACCESS_KEY": "the-key", "SEAWAY_S3_SECRET_KEY": "the-secret"]
+        let first = try await install(
+            "--store", "s3://seaway?endpoint=http://s3:9000", "--registry", "r:5000", "--insecure-registry", "--ingress-domain", "dev.test",
+            "--workers", "3", "--registry-readable", "base/", variables: s3)
+        #expect(first.isSuperset(of: ["--registry=r:5000", "--registry-insecure", "--ingress-domain=dev.test", "--workers=3"]))
+
+        let second = try await install("--workers", "5")
+        #expect(second == first.subtracting(["--workers=3"]).union(["--workers=5"]))
+        #expect(test.stderr.contains("--ingress-domain dev.test"))
+        #expect(try await install("--no-insecure-registry") == second.subtracting(["--registry-insecure"]))
+
+        for object in cluster.applied where object["kind"] != "Secret" {
+            #expect(!String(decoding: object.encoded(), as: UTF8.self).contains("the-secret"))
+        }
+        let reset = try await install("--reset")
+        #expect(reset.isDisjoint(with: ["--registry=r:5000", "--ingress-domain=dev.test", "--workers=5", "--registry-readable=base/"]))
+        #expect(reset.contains("--store=file:///var/lib/seaway"))
+
+        cluster.edit { $0.deployment?.metadata.annotations = ["seaway.ctx.sh/install-options": "{\"workers"] }
+        #expect(await Seactl.main(["install"], in: test.system(cluster: cluster)) == .badInput)
+        #expect(test.stderr.contains("--reset"))
+    }
+
+    @Test(arguments: [(nil, false, false), ("n", false, false), ("y", false, true), (nil, true, true)] as [(String?, Bool, Bool)])
+    func uninstallAsksBeforeItDeletesEnvironments(_ answer: String?, _ yes: Bool, isDeleted: Bool) async throws {
+        var script = ScriptedCluster.Script()
+        script.environment = Fixture.environment(Fixture.ready())
+        script.watches = [[.event(.deleted(Fixture.environment(Fixture.ready())))]]
+        let cluster = ScriptedCluster(script)
+        var system = try TestSystem().system(cluster: cluster)
+        if let answer { system.ask = { _ in answer } }
+        let output = Output(SilentRenderer(), elapsed: system.elapsed, write: { _ in })
+        let action = UninstallAction(
+            cluster: cluster.access, output: output, system: system, objects: [], withEnvironments: true, isAgreed: yes)
+        do {
+            try await action.run()
+            #expect(isDeleted)
+        } catch let failure as CommandFailure {
+            #expect(!isDeleted && failure.exit == .badInput)
+        }
+        #expect(cluster.calls.contains("delete") == isDeleted)
+    }
+
     @Test func uninstallKeepsClustersWithEnvironments() async throws {
         var script = ScriptedCluster.Script()
         script.environment = Fixture.environment(Fixture.ready())
@@ -74,7 +133,7 @@ import Testing
         #expect(!(test.stdout + test.stderr).contains("the-secret"))
         #expect(await Seactl.main(["install", "--store", "ftp://x"], in: test.system(cluster: cluster)) == .badInput)
         #expect(await Seactl.main(["install"], in: test.system(cluster: cluster, variables: ["SEAWAY_S3_ACCESS_KEY": "k"])) == .badInput)
-        #expect(cluster.calls.isEmpty)
+        #expect(cluster.applied.isEmpty)
     }
 
     @Test func yamlQuotesWhatWouldBeReadAsAnotherType() throws {

@@ -15,7 +15,7 @@ import Testing
         tell(500, .stage(.build, .running("started")))
         tell(600, .stage(.build, .running("started")))
         tell(900, .log(.build, "STEP 3/5: RUN \u{1B}[1mmake\u{1B}[0m"))
-        tell(4600, .stage(.build, .done("image abc was built and pushed")))
+        tell(4600, .stage(.build, .done("image abc was built")))
         tell(4600, .stage(.deploy, .running("rolling out 1/2")))
         tell(6900, .stage(.deploy, .done("revision abc runs")))
         tell(7900, .ready(urls: ["http://hello.example"]))
@@ -26,7 +26,7 @@ import Testing
                 source   6,012 files, 3 changed, 12 KiB sent  (0.4 s)
                 build    started
                 build    | STEP 3/5: RUN make
-                build    image abc was built and pushed  (4.1 s)
+                build    image abc was built  (4.1 s)
                 deploy   rolling out 1/2
                 deploy   revision abc runs  (2.3 s)
                 ready    http://hello.example  (7.9 s)

@@ -88,7 +88,7 @@ import Testing
             ])
         #expect(
             judge(Fixture.environment(Fixture.rollingOut())).reports == [
-                StageReport(stage: .build, state: .done("image abc was built and pushed"), reason: "ImagePushed"),
+                StageReport(stage: .build, state: .done("image abc was built"), reason: "ImagePushed"),
                 StageReport(stage: .deploy, state: .running("rolling out 1/2"), reason: "RollingOut"),
             ])
         #expect(

@@ -35,11 +35,14 @@ struct InstalledOptionsTests {
         options.tuning.terminationGracePeriod = 0
         options.tuning.drainSeconds = 0
         options.tuning.cacheSize = "1Gi"
+        options.tuning.buildkitImage = "own/buildkit:1"
+        options.tuning.kanikoImage = "own/kaniko:1"
         options.tuning.logLevel = "debug"
         let command = try installed(options)
         #expect(command.workers == 3 && command.maxConcurrentBuilds == 9 && command.logLevel == "debug" && command.drainSeconds == 0)
         let settings = command.settings(certificateAuthority: "PEM")
         #expect(settings.buildDeadline == 60 && settings.buildRetries == 2 && settings.progressDeadline == 61 && settings.patience == 62)
+        #expect(settings.builderImages.buildkit == "own/buildkit:1" && settings.builderImages.kaniko == "own/kaniko:1")
         #expect(settings.terminationGracePeriod == 0 && settings.cacheSize == "1Gi")
     }
 }

@@ -1,3 +1,4 @@
+import InstallManifests
 import KubernetesClient
 import KubernetesModel
 import SeawayAPI
@@ -8,6 +9,17 @@ struct InstallAction: Sendable {
     var output: Output
     var system: System
     var objects: [JSONValue]
+
+    /// What the installation in the cluster was made with; the defaults where there is none.
+    static func remembered(in cluster: Cluster) async throws -> InstallOptions {
+        let deployment = try await cluster.objects.deployment(ObjectKey(namespace: Names.systemNamespace, name: "seaway"))
+        guard let text = deployment?.metadata.annotations?[InstallOptions.annotation] else { return InstallOptions() }
+        do {
+            return try InstallOptions(remembering: text)
+        } catch {
+            throw CommandFailure(.badInput, "\(error)", next: ["give all options and --reset"])
+        }
+    }
 
     func run() async throws {
         var deployments: [(key: ObjectKey, generation: Int, selector: String)] = []

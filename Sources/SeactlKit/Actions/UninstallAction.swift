@@ -8,6 +8,8 @@ struct UninstallAction: Sendable {
     var system: System
     var objects: [JSONValue]
     var withEnvironments: Bool
+    /// Whether their owners need not be thought of any more.
+    var isAgreed = false
 
     func run() async throws {
         let environments = try await environments()
@@ -16,6 +18,13 @@ struct UninstallAction: Sendable {
                 .badInput, "the cluster still has \(Format.count(environments.count, "environment"))",
                 detail: environments.map { "\($0.displayName)" }.joined(separator: "\n"),
                 next: ["remove each with `seactl env clean`, or all of them with `seactl uninstall --with-environments`"])
+        }
+        if !environments.isEmpty, !isAgreed {
+            let all = "\(Format.count(environments.count, "environment")) of all namespaces"
+            output.emit(.note(environments.map(\.displayName).joined(separator: ", ")))
+            try system.agree(
+                to: "Delete \(all)?", output,
+                otherwise: CommandFailure(.badInput, "\(all) would be deleted", next: ["run the command again with --yes"]))
         }
         for environment in environments {
             output.emit(.note("deleting \(environment.displayName)"))

@@ -10,23 +10,33 @@ struct InstallCommand: SeactlCommand {
             Without options it brings a registry and keeps sources and images on volumes. For an S3 store, which both then use, the \
             credentials are read from the environment variables SEAWAY_S3_ACCESS_KEY and SEAWAY_S3_SECRET_KEY, where needed \
             SEAWAY_S3_SESSION_TOKEN and SEAWAY_S3_CA (certificates as PEM), and from nowhere else.
+
+            The cluster remembers the options: to change one or to bring Seaway up to date, the others need not be given again.
             """)
 
     @OptionGroup(title: "Installation") var installation: InstallationOptions
-    @Flag(help: "Print the objects as YAML and change nothing; S3 credentials are left out.")
+    @Flag(help: "Forget the options of earlier installations: only those that are given count.")
+    var reset = false
+    @Flag(help: "Print the objects that these options alone make, as YAML, and change nothing; S3 credentials are left out.")
     var dryRun = false
     @Option(help: "How long to wait until the operator runs: 90s, 5m.")
     var timeout = TimeLimit(minutes: 5)
     @OptionGroup(title: "Global options") var options: ClusterOptions
 
     func run(in system: System) async throws {
+        let given = try installation.merged(into: InstallOptions())
         if dryRun {
-            let objects = try installation.objects(credentials: nil)
-            return system.standardOutput.write(try ObjectText.yaml(objects))
+            return system.standardOutput.write(try ObjectText.yaml(try InstallationOptions.objects(given, credentials: nil)))
         }
-        let objects = try installation.objects(credentials: InstallationOptions.credentials(in: system))
+        let credentials = try InstallationOptions.credentials(in: system)
         try await options.withCluster(system) { connection in
             let output = Output(PlainRenderer(), elapsed: system.elapsed, write: system.standardError.write)
+            let remembered = reset ? InstallOptions() : try await InstallAction.remembered(in: connection.cluster)
+            let kept = try remembered.commandLine.filter { try !given.commandLine.contains($0) }
+            if !kept.isEmpty {
+                output.emit(.note("keeping of the earlier installation, until --reset: \(kept.joined(separator: " "))"))
+            }
+            let objects = try InstallationOptions.objects(try installation.merged(into: remembered), credentials: credentials)
             let action = InstallAction(cluster: connection.cluster, output: output, system: system, objects: objects)
             try await race(
                 system, timeout: (timeout.duration, { InstallAction.timeOut(after: timeout.duration) }),

@@ -5,16 +5,16 @@ import KubernetesModel
 
 /// How Seaway is installed.
 struct InstallationOptions: ParsableArguments {
-    @Option(help: "Seaway's image.")
-    var image = InstallOptions().image
-    @Option(help: "The image that builds run in.")
-    var builderImage = InstallOptions().builderImage
+    @Option(help: "Seaway's image (seaway:latest).")
+    var image: String?
+    @Option(help: "The image that builds run in (seaway-builder:latest).")
+    var builderImage: String?
     @Option(help: "The registry, host:port, as builds and the operator reach it; without it, one is installed.")
     var registry: String?
     @Option(help: "The same registry as nodes pull from it; default --registry.")
     var registryPull: String?
-    @Flag(help: "The registry of --registry speaks plain HTTP.")
-    var insecureRegistry = false
+    @Flag(inversion: .prefixedNo, help: "The registry of --registry speaks plain HTTP.")
+    var insecureRegistry: Bool?
     @Option(help: "The Secret in seaway-system, of type kubernetes.io/dockerconfigjson, with a login of --registry that may push.")
     var registrySecret: String?
     @Option(help: "The Secret in seaway-system, of the same type, with a login that may pull; nodes get it in the namespaces of environments.")
@@ -23,16 +23,18 @@ struct InstallationOptions: ParsableArguments {
     var registryCA: String?
     @Option(help: "Beginning of the names of repositories in --registry that builds may read for base images; may be given several times.")
     var registryReadable: [String] = []
-    @Option(help: "The image of the registry that is installed.")
-    var registryImage = InstallOptions().registryImage
+    @Option(help: "The image of the registry that is installed (registry:2).")
+    var registryImage: String?
     @Option(
-        help: "Where sources are kept, and images of the installed registry: s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or file:///DIRECTORY."
-    )
-    var store = InstallOptions().store
+        help: """
+            Where sources are kept, and images of the installed registry: s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or \
+            file:///DIRECTORY (file:///var/lib/seaway).
+            """)
+    var store: String?
     @Option(help: "The StorageClass of the volumes; default the cluster's.")
     var storageClass: String?
-    @Flag(help: "Keep sources and images only as long as the pods live: for clusters without volumes.")
-    var ephemeral = false
+    @Flag(inversion: .prefixedNo, help: "Keep sources and images only as long as the pods live: for clusters without volumes.")
+    var ephemeral: Bool?
     @Option(help: "The class of Ingresses whose manifest names none.")
     var ingressClass: String?
     @Option(help: "Hosts of Ingresses are NAME.NAMESPACE.DOMAIN.")
@@ -59,40 +61,59 @@ struct InstallationOptions: ParsableArguments {
     var drainSeconds: Int?
     @Option(help: "Size of the volume that keeps an environment's layer cache (10Gi).")
     var cacheSize: String?
+    @Option(help: "The image that builds with `builder: buildkit` run in; default the release that this one was tried with.")
+    var buildkitImage: String?
+    @Option(help: "The same for `builder: kaniko`.")
+    var kanikoImage: String?
     @Option(help: "What the operator logs: trace, debug, info, warning or error (info).")
     var logLevel: String?
 
+    /// These options, and what an earlier installation was made with where they do not say.
+    /// - Throws: ``CommandFailure`` (2) for a file that cannot be read.
+    func merged(into remembered: InstallOptions) throws -> InstallOptions {
+        func take<Value>(_ value: Value?, _ member: WritableKeyPath<InstallOptions, Value>) {
+            if let value { options[keyPath: member] = value }
+        }
+        func takeOptional<Value>(_ value: Value?, _ member: WritableKeyPath<InstallOptions, Value?>) {
+            if let value { options[keyPath: member] = value }
+        }
+        var options = remembered
+        take(image, \.image)
+        take(builderImage, \.builderImage)
+        takeOptional(registry, \.registry)
+        takeOptional(registryPull, \.registryPull)
+        take(insecureRegistry, \.insecureRegistry)
+        takeOptional(registrySecret, \.registrySecret)
+        takeOptional(registryPullSecret, \.registryPullSecret)
+        takeOptional(try registryCA.map(Self.text(ofFile:)), \.registryCertificateAuthority)
+        if !registryReadable.isEmpty { options.registryReadable = registryReadable }
+        take(registryImage, \.registryImage)
+        take(store, \.store)
+        takeOptional(storageClass, \.storageClass)
+        take(ephemeral, \.ephemeral)
+        takeOptional(ingressClass, \.ingressClass)
+        takeOptional(ingressDomain, \.ingressDomain)
+        takeOptional(ingressPort, \.ingressPort)
+        takeOptional(ingressAddress, \.ingressAddress)
+        takeOptional(workers, \.tuning.workers)
+        takeOptional(maxConcurrentBuilds, \.tuning.maxConcurrentBuilds)
+        takeOptional(buildDeadline, \.tuning.buildDeadline)
+        takeOptional(buildRetries, \.tuning.buildRetries)
+        takeOptional(progressDeadline, \.tuning.progressDeadline)
+        takeOptional(patience, \.tuning.patience)
+        takeOptional(terminationGracePeriod, \.tuning.terminationGracePeriod)
+        takeOptional(drainSeconds, \.tuning.drainSeconds)
+        takeOptional(cacheSize, \.tuning.cacheSize)
+        takeOptional(buildkitImage, \.tuning.buildkitImage)
+        takeOptional(kanikoImage, \.tuning.kanikoImage)
+        takeOptional(logLevel, \.tuning.logLevel)
+        return options
+    }
+
     /// - Throws: ``CommandFailure`` (2) for options that do not go together.
-    func objects(credentials: InstallOptions.S3Credentials?) throws -> [JSONValue] {
-        var options = InstallOptions()
-        options.image = image
-        options.builderImage = builderImage
-        options.registry = registry
-        options.registryPull = registryPull
-        options.insecureRegistry = insecureRegistry
-        options.registrySecret = registrySecret
-        options.registryPullSecret = registryPullSecret
-        options.registryCertificateAuthority = try registryCA.map(Self.text(ofFile:))
-        options.registryReadable = registryReadable
-        options.registryImage = registryImage
-        options.store = store
-        options.s3Credentials = store.hasPrefix("s3://") ? credentials : nil
-        options.storageClass = storageClass
-        options.ephemeral = ephemeral
-        options.ingressClass = ingressClass
-        options.ingressDomain = ingressDomain
-        options.ingressPort = ingressPort
-        options.ingressAddress = ingressAddress
-        options.tuning.workers = workers
-        options.tuning.maxConcurrentBuilds = maxConcurrentBuilds
-        options.tuning.buildDeadline = buildDeadline
-        options.tuning.buildRetries = buildRetries
-        options.tuning.progressDeadline = progressDeadline
-        options.tuning.patience = patience
-        options.tuning.terminationGracePeriod = terminationGracePeriod
-        options.tuning.drainSeconds = drainSeconds
-        options.tuning.cacheSize = cacheSize
-        options.tuning.logLevel = logLevel
+    static func objects(_ options: InstallOptions, credentials: InstallOptions.S3Credentials?) throws -> [JSONValue] {
+        var options = options
+        options.s3Credentials = options.store.hasPrefix("s3://") ? credentials : nil
         do {
             return try InstallManifests.objects(options)
         } catch let error as InstallError {

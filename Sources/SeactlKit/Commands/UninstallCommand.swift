@@ -12,6 +12,8 @@ struct UninstallCommand: SeactlCommand {
 
     @Flag(help: "Delete all environments of all namespaces first.")
     var withEnvironments = false
+    @Flag(help: "Delete them without asking.")
+    var yes = false
     @Option(help: "How long to wait until everything is removed: 90s, 5m.")
     var timeout = TimeLimit(minutes: 5)
     @OptionGroup(title: "Global options") var options: ClusterOptions
@@ -21,7 +23,8 @@ struct UninstallCommand: SeactlCommand {
         try await options.withCluster(system) { connection in
             let output = Output(PlainRenderer(), elapsed: system.elapsed, write: system.standardError.write)
             let action = UninstallAction(
-                cluster: connection.cluster, output: output, system: system, objects: objects, withEnvironments: withEnvironments)
+                cluster: connection.cluster, output: output, system: system, objects: objects, withEnvironments: withEnvironments,
+                isAgreed: yes)
             try await race(
                 system, timeout: (timeout.duration, { UninstallAction.timeOut(after: timeout.duration) }),
                 interrupted: { CommandFailure(.interrupted, "interrupted; what was deleted is gone, run `seactl uninstall` again to go on") },

@@ -52,6 +52,15 @@ struct Connection: Sendable {
 }
 
 extension System {
+    /// Asks the person at the terminal.
+    /// - Throws: `refusal` where there is none; ``CommandFailure`` (2) for any other answer than yes.
+    func agree(to question: String, _ output: Output, otherwise refusal: CommandFailure) throws {
+        guard let ask else { throw refusal }
+        guard ["y", "yes"].contains((output.aside { ask("\(question) [y/N] ") } ?? "").trimmed.lowercased()) else {
+            throw CommandFailure(.badInput, "nothing was done: it was not agreed to")
+        }
+    }
+
     /// Makes a path absolute.
     func absolute(_ path: String) -> String {
         let url = URL(fileURLWithPath: path, relativeTo: URL(fileURLWithPath: workingDirectory, isDirectory: true))

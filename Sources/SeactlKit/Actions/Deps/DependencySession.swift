@@ -86,12 +86,9 @@ struct DependencySession: Sendable {
     /// - Throws: ``CommandFailure`` (2) when nobody agreed.
     func agree(to question: String, refusal: String) throws {
         if yes { return }
-        guard let ask = system.ask else {
-            throw CommandFailure(.badInput, refusal, next: ["look at it with `seactl deps diff`, then run the command again with --yes"])
-        }
-        guard ["y", "yes"].contains((output.aside { ask("\(question) [y/N] ") } ?? "").trimmed.lowercased()) else {
-            throw CommandFailure(.badInput, "nothing was done: it was not agreed to")
-        }
+        try system.agree(
+            to: question, output,
+            otherwise: CommandFailure(.badInput, refusal, next: ["look at it with `seactl deps diff`, then run the command again with --yes"]))
     }
 
     /// - Throws: ``CommandFailure`` (3) when it is being deleted, or cannot be made.
