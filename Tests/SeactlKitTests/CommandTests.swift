@@ -149,4 +149,12 @@ import Testing
         try "ref: refs/heads/feature/login\n".write(toFile: test.home + "/.git/HEAD", atomically: true, encoding: .utf8)
         #expect(GitBranch.current(in: test.project) == "feature/login")
     }
+
+    @Test func outputThatIsLostIsAnError() async throws {
+        let test = try TestSystem()
+        var system = test.system()
+        system.standardOutput.problem = { "No space left on device" }
+        #expect(await Seactl.main(["version"], in: system) == .badInput)
+        #expect(test.stderr.contains("cannot be written to standard output: No space left on device"))
+    }
 }

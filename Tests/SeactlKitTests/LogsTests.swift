@@ -33,6 +33,35 @@ import Testing
         #expect(lines.value == ["[a] one", "[b] two"])
     }
 
+    @Test func followingTakesUpWhatStartsLaterFromItsBeginning() async throws {
+        var script = ScriptedCluster.Script()
+        script.environment = Fixture.environment(Fixture.ready())
+        script.pods = [Fixture.pod("a", "app", state: running)]
+        script.logs = ["a/app": ["one"], "b/app": ["two"]]
+        let cluster = ScriptedCluster(script)
+        var system = try TestSystem().system()
+        let looks = Mutex(0)
+        let second = Fixture.pod("b", "app", state: running)
+        system.sleep = { _ in
+            switch looks.withLock({ number in number += 1; return number }) {
+            case 1: cluster.edit { $0.pods.append(second) }
+            case 2:
+                cluster.edit { script in
+                    script.pods = []
+                    script.environment = nil
+                }
+            default: break
+            }
+        }
+        let lines = Lines()
+        await #expect(throws: CommandFailure.self) {
+            try await LogsAction(cluster: cluster.access, system: system, key: Fixture.key, follow: true, tailLines: 5, write: lines.add)
+                .application()
+        }
+        #expect(Set(lines.value) == ["one", "[b] two"])
+        #expect(Set(cluster.calls.filter { $0.hasPrefix("log ") }) == ["log a/app last 5", "log b/app"])
+    }
+
     @Test func aPodThatDoesNotStartSaysWhy() async throws {
         var script = ScriptedCluster.Script()
         script.pods = [Fixture.pod("a", "app", state: .init(waiting: .init(reason: "ImagePullBackOff", message: "no such image")))]

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 extension PodmanTests {
-    /// A rollout that makes no progress, with less time than users give it: ten minutes.
+    /// What happens after a while, with less time than users give it.
     struct LocalDeadlineTests {
         @Test func aProbeThatNeverPassesFailsTheRolloutAndTheEarlierOneServes() async throws {
             let storage = try await Storage.shared.value
@@ -18,11 +18,7 @@ extension PodmanTests {
             #expect(late.exitCode == 6, "\(late)")
 
             // The same state, by an engine that waits for 15 s.
-            let directory = project.state + "/seaway/local"
-            var podman = try await PodmanSetup.prepare(
-                stateDirectory: directory, variables: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""])
-            podman.variables.merge(storage.variables) { $1 }
-            let engine = LocalEngine(podman: podman, directory: directory, progressDeadline: 15)
+            let engine = LocalEngine(podman: try await podman(project), directory: project.engineDirectory, progressDeadline: 15)
             let last = Mutex<Environment?>(nil)
             try await engine.follow(ObjectKey(namespace: project.namespace, name: project.name)) { environment in
                 last.withLock { $0 = environment }
@@ -35,6 +31,32 @@ extension PodmanTests {
             #expect(try await project.page() == "one dev")
             #expect(try await project.seactl("env", "clean").exitCode == 0)
             #expect(try await storage.contents() == [])
+        }
+
+        @Test func aTemporaryOneGoesWithTheFirstLookAfterItsTime() async throws {
+            let storage = try await Storage.shared.value
+            let project = try LocalProject("brief", storage: storage)
+            let manifest = try String(contentsOfFile: project.directory + "/manifest.yaml", encoding: .utf8)
+            try project.write("manifest.yaml", manifest.replacing("replicas: 1", with: "temporary: true\n    ttl: 2h"))
+            try #require(try await project.seactl("env", "sync").exitCode == 0)
+            let podman = try await podman(project)
+            func list(in hours: Double) async throws -> [String] {
+                let engine = LocalEngine(podman: podman, directory: project.engineDirectory, now: { Date(timeIntervalSinceNow: hours * 3600) })
+                return try await engine.environments(namespace: nil).map(\.name)
+            }
+            #expect(try await list(in: 1.9) == ["brief"])
+            #expect(try await project.page() == "one dev")
+            #expect(try await list(in: 2.1) == [])
+            #expect(try await storage.contents() == [])
+            #expect(project.stateFiles == [])
+        }
+
+        /// As `seactl` runs it for a project.
+        private func podman(_ project: LocalProject) async throws -> Podman {
+            var podman = try await PodmanSetup.prepare(
+                stateDirectory: project.engineDirectory, variables: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""])
+            podman.variables.merge(project.storage.variables) { $1 }
+            return podman
         }
     }
 }

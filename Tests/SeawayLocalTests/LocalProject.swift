@@ -37,7 +37,7 @@ final class LocalProject: Sendable {
     }
 
     deinit {
-        for path in [directory, directory + ".state"] { try? FileManager.default.removeItem(atPath: path) }
+        for path in [directory, directory + ".state", state + ".log"] { try? FileManager.default.removeItem(atPath: path) }
     }
 
     static let dockerfile = """
@@ -88,15 +88,31 @@ final class LocalProject: Sendable {
             """)
     }
 
+    var engineDirectory: String { state + "/seaway/local" }
     /// What the engine keeps, as paths in its state directory.
-    var stateFiles: [String] { (FileManager.default.enumerator(atPath: state + "/seaway/local")?.allObjects ?? []).compactMap { $0 as? String } }
+    var stateFiles: [String] { (FileManager.default.enumerator(atPath: engineDirectory)?.allObjects ?? []).compactMap { $0 as? String } }
+
+    private let program = FileManager.default.currentDirectoryPath + "/.build/debug/seactl"
+    private var variables: [String: String] {
+        storage.variables.merging(["XDG_STATE_HOME": state, "XDG_CACHE_HOME": state + "/cache"]) { $1 }
+    }
+
+    /// Presses Ctrl-C when `seactl` has said something.
+    func interrupt(after words: String, _ arguments: String...) async throws -> Ended {
+        let script = """
+            words=$1 log=$2; shift 2
+            "$@" >"$log" 2>&1 & child=$!
+            until grep -qF "$words" "$log"; do sleep 0.05; kill -0 $child || break; done
+            kill -INT $child; wait $child; code=$?
+            cat "$log"; exit $code
+            """
+        return try await run(
+            "sh", ["-c", script, "sh", words, state + ".log", program] + arguments + ["--local"], in: directory, environment: variables)
+    }
 
     func seactl(_ arguments: String...) async throws -> Ended {
-        let program = FileManager.default.currentDirectoryPath + "/.build/debug/seactl"
-        let ended = try await run(
-            program, arguments + ["--local"], in: directory,
-            environment: storage.variables.merging(["XDG_STATE_HOME": state, "XDG_CACHE_HOME": state + "/cache"]) { $1 })
-        let record = try LocalStore(directory: state + "/seaway/local").read(ObjectKey(namespace: namespace, name: name))
+        let ended = try await run(program, arguments + ["--local"], in: directory, environment: variables)
+        let record = try LocalStore(directory: engineDirectory).read(ObjectKey(namespace: namespace, name: name))
         if let status = record?.environment.status { #expect(ConditionInvariants.violations(status) == [], "\(arguments): \(status)") }
         return ended
     }

@@ -53,6 +53,22 @@ extension PodmanTests {
             #expect(try await project.seactl("env", "status").exitCode == 2)
         }
 
+        @Test func ctrlCInTheMiddleOfARolloutLeavesTheEarlierOneServing() async throws {
+            let storage = try await Storage.shared.value
+            let project = try LocalProject("hasty", storage: storage)
+            try #require(try await project.seactl("env", "sync").exitCode == 0)
+            try project.write("page.txt", "two\n")
+            try project.writeManifest(probe: "/nothere")
+            let interrupted = try await project.interrupt(after: "0 of 1 pods ready", "env", "sync")
+            #expect(interrupted.exitCode == 130, "\(interrupted)")
+            #expect(try await project.page() == "one dev")
+            try project.writeManifest()
+            #expect(try await project.seactl("env", "sync").exitCode == 0)
+            #expect(try await project.page() == "two dev")
+            #expect(try await project.seactl("env", "clean").exitCode == 0)
+            #expect(try await storage.contents() == [])
+        }
+
         @Test func twoApplicationsDoNotGetIntoEachOthersWay() async throws {
             let storage = try await Storage.shared.value
             let state = FileManager.default.temporaryDirectory.appending(path: "seaway-local-state-\(UUID().uuidString)").path
@@ -129,7 +145,13 @@ extension PodmanTests {
             try project.writeManifest(probe: "/nothere")
             let unready = try await project.seactl("env", "sync", "--timeout", "5s")
             #expect(unready.exitCode == 6)
-            #expect(try await project.status().message?.contains("GET :8080/nothere answered 404") == true)
+            let waiting = try await project.status()
+            #expect(waiting.message?.contains("GET :8080/nothere answered 404") == true, "\(waiting)")
+            // Nobody waits any more, so what ran before serves; the next sync takes the newer one up.
+            #expect(try await project.page() == "one dev")
+            let again = try await project.seactl("env", "sync", "--timeout", "5s")
+            #expect(again.exitCode == 6 && again.errors.contains("answered 404"), "\(again)")
+            #expect(try await project.page() == "one dev")
             try project.writeManifest()
             #expect(try await project.seactl("env", "sync").exitCode == 0)
             #expect(try await project.page() == "one dev")

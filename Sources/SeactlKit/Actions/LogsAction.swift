@@ -36,29 +36,37 @@ struct LogsAction: Sendable {
     // MARK: Application
 
     func application() async throws {
-        let selector = "\(Names.environmentLabel)=\(key.name)"
-        var pods = PodChoice.applicationPods(try await cluster.pods.list(namespace, selector))
-        guard follow else {
-            guard !pods.isEmpty else { throw noPods }
-            for pod in pods { try await show(pod, prefixed: pods.count > 1) }
-            return
-        }
-        // Pods come and go while a log is followed: those of the next rollout are taken up when these have ended.
-        var seen: Set<String> = []
-        while true {
-            let fresh = pods.filter { PodChoice.hasLog($0, container: Names.applicationContainer) && !seen.contains(run(of: $0)) }
-            for pod in fresh { seen.insert(run(of: pod)) }
-            let prefixed = pods.count > 1
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for pod in fresh { group.addTask { try await show(pod, prefixed: prefixed) } }
-                try await group.waitForAll()
+        guard !follow else { return try await followApplication() }
+        let pods = try await pods()
+        guard !pods.isEmpty else { throw noPods }
+        for pod in pods { try await show(pod, prefixed: pods.count > 1, tailLines) }
+    }
+
+    private func pods() async throws -> [Pod] {
+        PodChoice.applicationPods(try await cluster.pods.list(namespace, "\(Names.environmentLabel)=\(key.name)"))
+    }
+
+    /// Pods come and go meanwhile: those of the next rollout, more replicas, and the next run of one that crashed.
+    private func followApplication() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            var seen: Set<String> = []
+            while !group.isCancelled {
+                do {
+                    let pods = try await pods()
+                    if pods.isEmpty, try await cluster.environments.get(key) == nil { throw gone }
+                    // Of what starts later, nothing was written before.
+                    let tail = seen.isEmpty ? tailLines : nil
+                    for pod in pods where PodChoice.hasLog(pod, container: Names.applicationContainer) && seen.insert(run(of: pod)).inserted {
+                        group.addTask { try await show(pod, prefixed: pods.count > 1, tail) }
+                    }
+                } catch where ServerContact.mayPass(error) {
+                    // Logs survive an API server that restarts, and so does the look for new ones.
+                }
+                // One that cannot be followed cancels the group.
+                try? await system.sleep(.seconds(1))
             }
-            if fresh.isEmpty {
-                guard try await cluster.environments.get(key) != nil else { throw gone }
-                try await system.sleep(.seconds(1))
-            }
-            pods = PodChoice.applicationPods(try await cluster.pods.list(namespace, selector))
         }
+        try Task.checkCancellation()
     }
 
     /// One run of a pod's container: a restart begins another log.
@@ -67,7 +75,7 @@ struct LogsAction: Sendable {
         return "\(pod.metadata.uid ?? pod.name)#\(restarts)"
     }
 
-    private func show(_ pod: Pod, prefixed: Bool) async throws {
+    private func show(_ pod: Pod, prefixed: Bool, _ tailLines: Int?) async throws {
         let container = Names.applicationContainer
         guard PodChoice.hasLog(pod, container: container) else { throw notStarted(pod, container) }
         if previous, PodChoice.status(of: container, in: pod)?.lastState?.terminated == nil {

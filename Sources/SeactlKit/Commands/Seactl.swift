@@ -30,6 +30,16 @@ extension Seactl {
     /// Runs the command that the arguments (without the program's name) name.
     /// - Returns: the exit status of the process.
     public static func main(_ arguments: [String], in system: System) async -> CommandStatus {
+        let status = await perform(arguments, in: system)
+        // Whoever reads a file that is half there is to know.
+        guard status == .done || status == .different, let problem = system.standardOutput.problem() else { return status }
+        return report(
+            CommandFailure(
+                .badInput, "the command is done, but what it says cannot be written to standard output: \(problem)",
+                next: ["make room where standard output goes, and run the command again"]), in: system)
+    }
+
+    private static func perform(_ arguments: [String], in system: System) async -> CommandStatus {
         let command: any SeactlCommand
         do {
             var parsed = try parseAsRoot(arguments)

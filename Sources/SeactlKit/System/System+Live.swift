@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesClient
 import Logging
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -50,19 +51,35 @@ private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) ->
     write(descriptor, bytes.baseAddress, bytes.count)
 }
 
+private final class FirstProblem: Sendable {
+    private let first = Mutex<String?>(nil)
+    func note(_ text: String) { first.withLock { $0 = $0 ?? text } }
+    var text: String? { first.withLock(\.self) }
+}
+
 extension Console {
     /// A stream of this process, written without a buffer so that nothing is lost when it ends.
     static func descriptor(_ descriptor: Int32) -> Console {
-        Console(
+        let problem = FirstProblem()
+        return Console(
             write: { text in
                 var bytes = Array(text.utf8)[...]
                 while !bytes.isEmpty {
                     let count = bytes.withUnsafeBytes { writeBytes(descriptor, $0) }
-                    if count < 0, errno == EPIPE { endQuietly() }
-                    if count < 0, errno != EINTR { return }
-                    bytes = bytes.dropFirst(max(0, count))
+                    let code = count < 0 ? errno : 0
+                    switch code {
+                    case 0: bytes = bytes.dropFirst(count)
+                    case EINTR: break
+                    case EPIPE: endQuietly()
+                    case EAGAIN:
+                        // Somebody made the stream non-blocking, as programs do that share a terminal.
+                        var output = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                        poll(&output, 1, 1000)
+                    default: return problem.note(String(cString: strerror(code)))
+                    }
                 }
             },
+            problem: { problem.text },
             isTerminal: isatty(descriptor) == 1,
             size: {
                 var size = winsize()

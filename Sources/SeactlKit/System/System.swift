@@ -26,6 +26,8 @@ public struct System: Sendable {
 /// One output stream.
 struct Console: Sendable {
     var write: @Sendable (String) -> Void
+    /// Why something that was written did not get out.
+    var problem: @Sendable () -> String? = { nil }
     var isTerminal: Bool
     var size: @Sendable () -> TerminalSize
 }

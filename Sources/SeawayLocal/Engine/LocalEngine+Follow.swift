@@ -12,7 +12,7 @@ extension LocalEngine {
     /// Works on an environment and hands over each of its states, `nil` once it is gone, until `handle` returns false.
     ///
     /// While another process works on it, this one waits and tells what that one writes.
-    /// - Throws: `LocalError`; `CancellationError`, after which the next command takes up what was begun.
+    /// - Throws: `LocalError`; `CancellationError`, after which the earlier revision serves and the next command takes up what was begun.
     public func follow(_ key: ObjectKey, _ handle: @escaping @Sendable (Environment?) -> Bool) async throws {
         do {
             try await work(on: key, handle)
@@ -26,6 +26,16 @@ extension LocalEngine {
             if !handle(try store.read(key)?.environment) { throw Seen() }
         }
         defer { _ = lock }
+        do {
+            try await workAlone(on: key, handle)
+        } catch where Task.isCancelled {
+            // In a task of its own, which is not cancelled.
+            try await Task { try await putOffRollout(of: key) }.value
+            throw error
+        }
+    }
+
+    private func workAlone(on key: ObjectKey, _ handle: @escaping @Sendable (Environment?) -> Bool) async throws {
         try await forgetDeadBuild(key)
         var watch = PodWatch()
         var told: Environment?
@@ -50,6 +60,22 @@ extension LocalEngine {
                 try await Task.sleep(for: Self.tick)
             }
         }
+    }
+
+    /// Nobody waits for the newer revision any more, and nothing goes on by itself: the earlier one serves again until the next command.
+    private func putOffRollout(of key: ObjectKey) async throws {
+        guard var record = try store.read(key), record.environment.metadata.deletionTimestamp == nil, let object = record.deployment,
+            record.pods.contains(where: \.isFallback)
+        else { return }
+        // Also what Podman was about to make.
+        let document = try document(record, object)
+        let newer = Set(record.pods.filter { !$0.isFallback }.map(\.name) + (0..<document.replicas).map(document.podName))
+        try await removePods(newer.sorted(), grace: settings.terminationGracePeriod)
+        record.pods.removeAll { newer.contains($0.name) }
+        try await bringBackEarlier(&record)
+        // It begins anew, and so does its time.
+        record.environment.status?.rollout = nil
+        _ = try await save(record, key)
     }
 
     /// Thrown when the caller has seen enough before the lock was free.
@@ -196,19 +222,22 @@ extension LocalEngine {
         return condition.message
     }
 
-    /// What a look finds while nobody works on the environment.
-    func look(_ record: LocalRecord) async throws -> Environment {
+    /// What a look finds while nobody works on the environment; `nil` for a temporary one whose time is over.
+    func look(_ record: LocalRecord) async throws -> Environment? {
         var record = record
         var watch = PodWatch(trustsAge: record.environment.status?.isTrue(.ready) == true)
         try await observe(&record, &watch)
         var plan = try await decide(record, watch)
+        guard !plan.actions.contains(.deleteEnvironment) else { return nil }
         // Nothing goes on by itself here: what was not finished waits for the next sync.
         if case .working = plan.progress.image {
             plan.progress.image = .failed(.buildFailed, "the image is not built, and no command is building it; run `seactl env sync`")
         } else if plan.progress.image.isDone, case .working = plan.progress.deployment, let refusal = refusal(of: record.environment) {
             plan.progress.deployment = .failed(.refused, refusal)
         } else if plan.progress.image.isDone, case .working = plan.progress.deployment {
-            let why = watch.lastFailure.map { " (\($0))" } ?? ""
+            // Where it made room for the earlier revision again, what was wrong before.
+            let before = watch.deployment?.status?.replicas == 0 ? record.probeFailure : nil
+            let why = (watch.lastFailure ?? before).map { " (\($0))" } ?? ""
             plan.progress.deployment = .failed(.notReady, "the application does not run as wanted\(why); `seactl env sync` starts it again")
         }
         plan.progress.urls = urls(of: record)

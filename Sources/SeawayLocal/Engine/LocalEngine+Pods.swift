@@ -67,6 +67,7 @@ extension LocalEngine {
             }
         }
         watch.readiness = known
+        if let failure = watch.lastFailure { record.probeFailure = failure }
         watch.deployment = try deployment(record, document, available: available, existing: Set(inspections.keys), watch.lastFailure)
     }
 
@@ -217,6 +218,7 @@ extension LocalEngine {
             let result = try await play(pod, network: network)
             if result.isSuccess {
                 record.ports = ports
+                record.probeFailure = nil
                 record.pods.append(
                     PlayedPod(
                         name: name, template: document.templateHash, replica: replica, labels: document.labels, annotations: document.annotations,

@@ -39,13 +39,18 @@ public struct LocalEngine: Sendable {
 
     // MARK: Environments
 
-    /// The environment as it is at this moment; `nil` when there is none.
+    /// The environment as it is at this moment; `nil` when there is none. A temporary one whose time is over is removed: nothing runs
+    /// here that would have done it before.
     public func environment(_ key: ObjectKey) async throws -> Environment? {
         guard let record = try store.read(key) else { return nil }
-        // Whoever works on it writes its status all the time.
-        guard let lock = try FileLock(store.workLock(key)) else { return record.environment }
-        defer { _ = lock }
-        return try await look(record)
+        do {
+            // Whoever works on it writes its status all the time.
+            guard let lock = try FileLock(store.workLock(key)) else { return record.environment }
+            defer { _ = lock }
+            if let found = try await look(record) { return found }
+        }
+        try await delete(key, uid: record.environment.metadata.uid)
+        return nil
     }
 
     public func environments(namespace: String?) async throws -> [Environment] {

@@ -16,6 +16,8 @@ public struct LocalRecord: Codable, Sendable, Equatable {
     var pods: [PlayedPod] = []
     /// Ports of this machine, kept from one rollout to the next.
     var ports: [PublishedPort] = []
+    /// The last answer of a probe that was no success, of the newest pods.
+    var probeFailure: String?
     /// Tags of images that were built, the newest last.
     var images: [String] = []
     /// Images of single build steps, which are the layer cache.
