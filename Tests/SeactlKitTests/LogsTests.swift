@@ -43,7 +43,10 @@ import Testing
         let looks = Mutex(0)
         let second = Fixture.pod("b", "app", state: running)
         system.sleep = { _ in
-            switch looks.withLock({ number in number += 1; return number }) {
+            switch looks.withLock({ number in
+                number += 1
+                return number
+            }) {
             case 1: cluster.edit { $0.pods.append(second) }
             case 2:
                 cluster.edit { script in

@@ -164,7 +164,8 @@ final class ScriptedCluster: Sendable {
                 for pod in self.read(\.pods) where !handle(pod) { return }
             },
             log: { request, onLine in
-                self.note("log \(request.pod)/\(request.container)\(request.previous ? " previous" : "")\(request.tailLines.map { " last \($0)" } ?? "")")
+                self.note(
+                    "log \(request.pod)/\(request.container)\(request.previous ? " previous" : "")\(request.tailLines.map { " last \($0)" } ?? "")")
                 for line in self.read(\.logs)["\(request.pod)/\(request.container)"] ?? [] { onLine(line) }
             })
     }

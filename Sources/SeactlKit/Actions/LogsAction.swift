@@ -59,7 +59,7 @@ struct LogsAction: Sendable {
                     for pod in pods where PodChoice.hasLog(pod, container: Names.applicationContainer) && seen.insert(run(of: pod)).inserted {
                         group.addTask { try await show(pod, prefixed: pods.count > 1, tail) }
                     }
-                } catch where ServerContact.mayPass(error) {
+                } catch let error where ServerContact.mayPass(error) {
                     // Logs survive an API server that restarts, and so does the look for new ones.
                 }
                 // One that cannot be followed cancels the group.

@@ -28,7 +28,7 @@ extension LocalEngine {
         defer { _ = lock }
         do {
             try await workAlone(on: key, handle)
-        } catch where Task.isCancelled {
+        } catch let error where Task.isCancelled {
             // In a task of its own, which is not cancelled.
             try await Task { try await putOffRollout(of: key) }.value
             throw error
