@@ -15,6 +15,10 @@ struct PodmanFailureTests {
         ("Error: 2 errors occurred:\n\t* one\n\t* two\n", "2 errors occurred: one; two"),
         ("time=now level=warning msg=x\nError: no such pod\n", "no such pod"),
         ("Error: nothing follows:\n", "nothing follows:"), ("", "exit code 125"),
+        (
+            "Error: crun: cgroups in hybrid mode not supported, drop all controllers from cgroupv2: OCI runtime error\n",
+            "crun: cgroups in hybrid mode not supported, drop all controllers from cgroupv2: OCI runtime error; the package runc is missing"
+        ),
     ])
     func theWholeReasonIsTold(complaint: String, reason: String) {
         #expect(Podman.Result(exitCode: 125, output: "", complaint: complaint).reason == reason)

@@ -134,7 +134,7 @@ extension CommandFailure {
         case .unschedulable: "no node takes the pod"
         case .notReady: "the application does not become ready"
         case .nameTaken: "an object of this name belongs to somebody else"
-        case .refused, .forbidden: "the cluster refused an object"
+        case .refused, .forbidden: "an object was refused"
         case .invalidSpec: "the operator refuses the settings"
         case .sourceMissing: "the sources are not in the object store"
         case .sourceStoreUnavailable: "the object store is not available"
@@ -167,7 +167,8 @@ extension CommandFailure {
         case .registryUnavailable:
             ["the cluster's administrator sees to the registry of `seactl install --registry`; then run `seactl env sync` again"]
         case .namespaceTerminating: ["wait until the namespace is gone, then run `seactl env sync` again"]
-        case .refused, .forbidden: ["correct the manifest, or ask the cluster's administrator; then run `seactl env sync` again"]
+        case .refused, .forbidden:
+            ["correct the manifest, where it is about rights or quotas ask the cluster's administrator; then run `seactl env sync` again"]
         default: ["run `seactl env sync` again; `seactl env status` shows the conditions"]
         }
     }

@@ -30,6 +30,11 @@ public struct Podman: Sendable {
 
         public var isSuccess: Bool { exitCode == 0 }
 
+        /// What distributions only recommend beside Podman, and how it misses them. crun does not start anything on mixed control groups.
+        private static let packages = [
+            (complaint: "cgroups in hybrid mode not supported", name: "runc"), (complaint: "finding pause binary", name: "catatonit"),
+        ]
+
         /// Its last word about the failure, without the word "Error:" and without the log lines before it.
         public var reason: String {
             let lines = complaint.split(whereSeparator: \.isNewline).map(String.init)
@@ -42,7 +47,8 @@ public struct Podman: Sendable {
             }
             // `kube play` counts at the end what it told before.
             if line.hasPrefix("Error: failed to start"), let cause = lines.first(where: { $0.hasPrefix("starting container ") }) { line = cause }
-            return String(line.drop(prefix: "Error: ").prefix(600))
+            let missing = Self.packages.first { line.contains($0.complaint) }
+            return line.drop(prefix: "Error: ").prefix(600) + (missing.map { "; the package \($0.name) is missing" } ?? "")
         }
     }
 

@@ -31,14 +31,18 @@ public enum PodmanSetup {
             throw LocalError(
                 .podmanTooOld, "Podman \(text(version)) is too old: the local engine needs \(text(oldest)) or later", next: [installation])
         }
-        guard variables["CONTAINERS_CONF"] == nil, variables["CONTAINERS_CONF_OVERRIDE"] == nil,
-            let configuration = PodmanMachine.current(path: variables["PATH"]).configuration
-        else { return Podman(executable: executable) }
+        let machine = PodmanMachine.current(path: variables["PATH"])
+        // Podman 5 would say it with each command, and it is the machine's administrator whom it concerns.
+        var podman = Podman(executable: executable, variables: machine.hasUnifiedCgroups ? [:] : ["PODMAN_IGNORE_CGROUPSV1_WARNING": "1"])
+        guard variables["CONTAINERS_CONF"] == nil, variables["CONTAINERS_CONF_OVERRIDE"] == nil, let configuration = machine.configuration else {
+            return podman
+        }
         let file = stateDirectory + "/containers.conf"
         try StateFiles.write(Array(configuration.utf8), to: file, ifDifferent: true)
         // From 4.6 on a file can be laid over the system's; before, one can only take its place.
         let variable = version.lexicographicallyPrecedes([4, 6]) ? "CONTAINERS_CONF" : "CONTAINERS_CONF_OVERRIDE"
-        return Podman(executable: executable, variables: [variable: file])
+        podman.variables[variable] = file
+        return podman
     }
 
     /// The version as numbers: `podman version 4.3.1` is 4, 3, 1. Empty when it cannot be read.
