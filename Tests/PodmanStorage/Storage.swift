@@ -51,9 +51,20 @@ public struct Storage: Sendable {
         let cache = (environment["XDG_CACHE_HOME"] ?? environment["HOME"].map { $0 + "/.cache" } ?? "/tmp") + "/seaway"
         var storage = Storage(directory: "\(cache)/\(name)")
         try FileManager.default.createDirectory(atPath: storage.directory, withIntermediateDirectories: true)
-        let configuration =
-            "[storage]\ndriver = \"overlay\"\ngraphroot = \"\(storage.directory)/root\"\nrunroot = \"\(storage.directory)/run\"\n"
+        // Without root, the first path is not looked at.
+        let configuration = """
+            [storage]
+            driver = "overlay"
+            graphroot = "\(storage.directory)/root"
+            rootless_storage_path = "\(storage.directory)/root"
+            runroot = "\(storage.directory)/run"
+
+            """
         try configuration.write(toFile: storage.directory + "/storage.conf", atomically: true, encoding: .utf8)
+        let place = try await storage.podman("info", "--format", "{{.Store.GraphRoot}}").output.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard place == storage.directory + "/root" else {
+            throw Failure(description: "Podman would use the storage at \(place), which is not the tests' to empty")
+        }
         // What a run that was killed left is not what this one made.
         for command in [["pod", "rm"], ["rm"], ["volume", "rm"]] {
             _ = try await run("podman", command + ["--all", "--force"], environment: storage.variables)

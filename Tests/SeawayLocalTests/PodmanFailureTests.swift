@@ -41,4 +41,17 @@ struct PodmanFailureTests {
         #expect(error?.code == .podmanFailed)
         #expect(error?.message.hasSuffix("failed: 1 error occurred: the container is stuck") == true)
     }
+
+    @Test func aStopThatComesToNoEndIsGivenUp() async throws {
+        let program = FileManager.default.temporaryDirectory.appending(path: "seaway-podman-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: program) }
+        let mark = program + ".ended"
+        defer { try? FileManager.default.removeItem(atPath: mark) }
+        try "#!/bin/sh\ntrap 'touch \(mark); exit 1' TERM\nwhile :; do sleep 0.05; done\n".write(toFile: program, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+        #expect(try await !Podman(executable: program).stop(pods: ["a"], grace: 0, patience: .milliseconds(500)))
+        // Podman is not left behind.
+        #expect(FileManager.default.fileExists(atPath: mark))
+        #expect(try await Podman(executable: "/bin/true").stop(pods: ["a"], grace: 0))
+    }
 }

@@ -71,7 +71,10 @@ extension LocalEngine {
     /// take the rules of a pod that uses the same port by that time.
     func stop(_ pods: [PlayedPod], seconds: Int) async throws {
         guard !pods.isEmpty else { return }
-        _ = try await podman.run(["pod", "stop", "--ignore", "-t", "\(seconds)"] + pods.map(\.name))
+        guard try await podman.stop(pods: pods.map(\.name), grace: seconds) else {
+            // They do not run any more, and Podman can do nothing else with them.
+            return try await removePods(pods.map(\.name))
+        }
         let infra = pods.compactMap(\.infra)
         if !infra.isEmpty { _ = try await podman.run(["container", "cleanup"] + infra) }
     }
@@ -84,9 +87,11 @@ extension LocalEngine {
     func removePods(_ names: [String], grace: Int) async throws {
         guard !names.isEmpty else { return }
         // Asked to stop first, all at once: `pod rm` waits for one container after the other.
-        _ = try await podman.run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names)
-        try await podman.mustEventually(["pod", "rm", "--ignore", "-f"] + names)
+        _ = try await podman.stop(pods: names, grace: grace)
+        try await removePods(names)
     }
+
+    private func removePods(_ names: [String]) async throws { try await podman.mustEventually(["pod", "rm", "--ignore", "-f"] + names) }
 
     func removeImages(of record: LocalRecord) async throws {
         for tag in record.images { _ = try await podman.run(["rmi", "--ignore", image(of: record.environment, tag)]) }

@@ -61,7 +61,12 @@ extension LocalEngine {
         for variable in build.env ?? [] {
             if let name = variable["name"]?.stringValue, let value = variable["value"]?.stringValue { podman.variables[name] = value }
         }
-        let arguments = Self.arguments(build, dockerfile: archive.dockerfile, image: image(of: environment, tag))
+        let memory = build.resources?["limits"]?["memory"]?.stringValue.flatMap(Quantity.bytes)
+        if memory != nil, !podman.limitsMemory {
+            output.append("the limit of memory is not kept: Podman needs root or version 2 of the control groups for it")
+        }
+        let arguments = Self.arguments(
+            build, dockerfile: archive.dockerfile, image: image(of: environment, tag), memory: podman.limitsMemory ? memory : nil)
         let builder = podman
         return try await withThrowingTaskGroup(of: End.self) { group in
             group.addTask {
@@ -119,15 +124,14 @@ extension LocalEngine {
     }
 
     /// What Podman is told. Pure.
-    static func arguments(_ build: EnvironmentSpec.Build, dockerfile: String, image: String) -> [String] {
+    /// - Parameter memory: limit in bytes.
+    static func arguments(_ build: EnvironmentSpec.Build, dockerfile: String, image: String, memory: Int?) -> [String] {
         var arguments = ["build", "--force-rm", "--tag", image, "--file", dockerfile]
         for (name, value) in (build.buildArgs ?? [:]).sorted(by: { $0.key < $1.key }) { arguments += ["--build-arg", "\(name)=\(value)"] }
         if let target = build.target { arguments += ["--target", target] }
         if let platform = build.platform { arguments += ["--platform", platform] }
         if build.cache?.type == "none" { arguments.append("--no-cache") }
-        if let memory = build.resources?["limits"]?["memory"]?.stringValue.flatMap(Quantity.bytes) {
-            arguments += ["--memory", "\(memory)", "--memory-swap", "\(memory)"]
-        }
+        if let memory { arguments += ["--memory", "\(memory)", "--memory-swap", "\(memory)"] }
         return arguments + ["-"]
     }
 

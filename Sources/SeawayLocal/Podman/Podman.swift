@@ -13,6 +13,8 @@ public struct Podman: Sendable {
     public var executable: String
     /// Added to the process's own.
     public var variables: [String: String]
+    /// Whether it can give a build a limit of memory here.
+    public var limitsMemory = true
 
     public init(executable: String, variables: [String: String] = [:]) {
         self.executable = executable
@@ -87,6 +89,27 @@ public struct Podman: Sendable {
             try await Task.sleep(for: pause)
         }
         return try await must(arguments)
+    }
+
+    /// Asks pods to stop, and waits until they have.
+    /// - Parameters:
+    ///   - grace: seconds that each gets.
+    ///   - patience: how much longer Podman may take.
+    /// - Returns: `false` when Podman comes to no end: 4.3 was seen to wait for ever, and to take more and more memory, for a container
+    ///   that had been killed together with its monitor.
+    func stop(pods names: [String], grace: Int, patience: Duration = .seconds(20)) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                _ = try await run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names)
+                return true
+            }
+            group.addTask {
+                try await Task.sleep(for: .seconds(grace) + patience)
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? true
+        }
     }
 
     /// Six seconds in all: longer than Podman takes to start or stop a container on a busy machine.

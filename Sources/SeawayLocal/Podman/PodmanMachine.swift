@@ -34,6 +34,9 @@ public struct PodmanMachine: Sendable, Equatable {
         self.processes = processes
     }
 
+    /// Control groups of version 1 cannot be handed to a user.
+    public var mayLimitMemory: Bool { !isLinux || isRoot || hasUnifiedCgroups }
+
     /// The containers.conf that Podman needs here; `nil` where its own settings will do.
     ///
     /// Pure. What each line is for: a container's limits may not be above the hard ones without CAP_SYS_RESOURCE; crun starts

@@ -34,6 +34,7 @@ public enum PodmanSetup {
         let machine = PodmanMachine.current(path: variables["PATH"])
         // Podman 5 would say it with each command, and it is the machine's administrator whom it concerns.
         var podman = Podman(executable: executable, variables: machine.hasUnifiedCgroups ? [:] : ["PODMAN_IGNORE_CGROUPSV1_WARNING": "1"])
+        podman.limitsMemory = machine.mayLimitMemory
         guard variables["CONTAINERS_CONF"] == nil, variables["CONTAINERS_CONF_OVERRIDE"] == nil, let configuration = machine.configuration else {
             return podman
         }
