@@ -150,8 +150,12 @@ extension PodmanTests {
                 #expect(unlimited.exitCode == 0 && unlimited.output.contains("limit of memory is not kept"), "\(unlimited)")
             }
             try project.writeManifest(build: "deadline: 3s")
-            try project.write("Dockerfile", good.replacing("CMD", with: "RUN sleep 300\nCMD"))
-            try await fails("BuildDeadlineExceeded", exit: 4)
+            // A number that no other process has in its command line.
+            let step = "sleep 300.\(getpid())"
+            try project.write("Dockerfile", good.replacing("CMD", with: "RUN \(step)\nCMD"))
+            try await fails("BuildDeadlineExceeded", exit: 4, step)
+            let left = try await run("pgrep", ["-f", "^(/bin/sh -c )?\(step)"])
+            #expect(left.output == "", "processes of the step")
             try project.writeManifest()
             for attempt in 1...2 {
                 try project.write("Dockerfile", good + "CMD echo boom \(attempt); exit 7\n")

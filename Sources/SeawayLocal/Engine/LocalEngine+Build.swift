@@ -71,7 +71,7 @@ extension LocalEngine {
         return try await withThrowingTaskGroup(of: End.self) { group in
             group.addTask {
                 .exited(
-                    try await builder.stream(arguments) { send in
+                    try await builder.build(arguments) { send in
                         try await archive.write(send)
                     } onLine: {
                         output.append($0)

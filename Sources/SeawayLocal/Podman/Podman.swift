@@ -1,5 +1,6 @@
 import Foundation
 import Subprocess
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -118,14 +119,15 @@ public struct Podman: Sendable {
     /// Runs Podman, writes its input while it runs and hands over each line of what it says, on both of its streams.
     /// - Returns: its exit code.
     public func stream(
-        _ arguments: [String], write: (@Sendable (_ send: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)? = nil,
+        _ arguments: [String], options: PlatformOptions? = nil, onStart: (@Sendable (ProcessIdentifier) -> Void)? = nil, write: (@Sendable (_ send: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)? = nil,
         onLine: @escaping @Sendable (String) -> Void
     ) async throws -> Int {
         try await started(arguments) {
             let result = try await Subprocess.run(
-                .path(literal(executable)), arguments: Arguments(arguments), environment: environment, platformOptions: options,
+                .path(literal(executable)), arguments: Arguments(arguments), environment: environment, platformOptions: options ?? self.options,
                 input: .inputWriter, output: .sequence, error: .combinedWithOutput
             ) { execution in
+                onStart?(execution.processIdentifier)
                 let writer = execution.standardInputWriter
                 return try await withThrowingTaskGroup(of: (any Error)?.self) { group in
                     group.addTask {
@@ -145,6 +147,27 @@ public struct Podman: Sendable {
                 }
             }
             return result.terminationStatus.code
+        }
+    }
+
+    /// Runs a build as ``stream(_:options:onStart:write:onLine:)`` does. When it is cancelled, what a step runs ends with it.
+    func build(
+        _ arguments: [String], write: @escaping @Sendable (_ send: @Sendable ([UInt8]) async throws -> Void) async throws -> Void,
+        onLine: @escaping @Sendable (String) -> Void
+    ) async throws -> Int {
+        // A Podman that is asked to end leaves the step running. One whose step was ended cleans up and ends by itself, so it gets some
+        // time; the first signal changes nothing.
+        var options = PlatformOptions()
+        options.teardownSequence = [
+            .send(signal: .resume, allowedDurationToNextStep: .seconds(2)), .gracefulShutDown(allowedDurationToNextStep: .seconds(2)),
+        ]
+        let process = Mutex<pid_t?>(nil)
+        return try await withTaskCancellationHandler {
+            defer { process.withLock { $0 = nil } }
+            return try await stream(
+                arguments, options: options, onStart: { started in process.withLock { $0 = started.value } }, write: write, onLine: onLine)
+        } onCancel: {
+            process.withLock { if let podman = $0 { BuildStep.end(of: podman) } }
         }
     }
 
