@@ -25,7 +25,8 @@ enum BuildStep {
         for entry in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
             // The parent is the second field behind the name, which is in brackets and may hold anything.
             guard let process = pid_t(entry), let stat = FileManager.default.contents(atPath: "/proc/\(entry)/stat"),
-                let fields = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " "), fields.count > 1, let parent = pid_t(fields[1])
+                let fields = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " "), fields.count > 1,
+                let parent = pid_t(fields[1])
             else { continue }
             children[parent, default: []].append(process)
         }

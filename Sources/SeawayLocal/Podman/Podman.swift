@@ -119,7 +119,8 @@ public struct Podman: Sendable {
     /// Runs Podman, writes its input while it runs and hands over each line of what it says, on both of its streams.
     /// - Returns: its exit code.
     public func stream(
-        _ arguments: [String], options: PlatformOptions? = nil, onStart: (@Sendable (ProcessIdentifier) -> Void)? = nil, write: (@Sendable (_ send: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)? = nil,
+        _ arguments: [String], options: PlatformOptions? = nil, onStart: (@Sendable (ProcessIdentifier) -> Void)? = nil,
+        write: (@Sendable (_ send: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)? = nil,
         onLine: @escaping @Sendable (String) -> Void
     ) async throws -> Int {
         try await started(arguments) {
