@@ -75,8 +75,13 @@ import Testing
 
         let second = try await install("--workers", "5")
         #expect(second == first.subtracting(["--workers=3"]).union(["--workers=5"]))
-        #expect(test.stderr.contains("--ingress-domain dev.test"))
+        #expect(test.stderr.contains("--ingress-domain dev.test") && !test.stderr.contains("--workers"))
         #expect(try await install("--no-insecure-registry") == second.subtracting(["--registry-insecure"]))
+        #expect(test.stderr.contains("--workers 5") && !test.stderr.contains("insecure"))
+        // Another registry is spoken to as its own options say.
+        let other = try await install("--registry", "other:5000")
+        #expect(other.isSuperset(of: ["--registry=other:5000", "--registry-pull=other:5000", "--workers=5"]))
+        #expect(!other.contains("--registry-readable=base/"))
 
         for object in cluster.applied where object["kind"] != "Secret" {
             #expect(!String(decoding: object.encoded(), as: UTF8.self).contains("the-secret"))
@@ -102,12 +107,16 @@ import Testing
         let action = UninstallAction(
             cluster: cluster.access, output: output, system: system, objects: [], withEnvironments: true, isAgreed: yes)
         do {
-            try await action.run()
+            try await action.run(action.choose())
             #expect(isDeleted)
         } catch let failure as CommandFailure {
             #expect(!isDeleted && failure.exit == .badInput)
         }
         #expect(cluster.calls.contains("delete") == isDeleted)
+        if isDeleted { return }
+        // What appears after the answer was not agreed to.
+        await #expect(throws: CommandFailure.self) { try await action.run([]) }
+        #expect(!cluster.calls.contains("delete"))
     }
 
     @Test func uninstallKeepsClustersWithEnvironments() async throws {
@@ -117,7 +126,7 @@ import Testing
         let system = try TestSystem().system(cluster: cluster)
         let output = Output(SilentRenderer(), elapsed: system.elapsed, write: { _ in })
         let action = UninstallAction(cluster: cluster.access, output: output, system: system, objects: [], withEnvironments: false)
-        await #expect(throws: CommandFailure.self) { try await action.run() }
+        await #expect(throws: CommandFailure.self) { try await action.run(action.choose()) }
         #expect(!cluster.calls.contains("delete"))
     }
 

@@ -107,6 +107,7 @@ import Testing
     /// A build may wait for its turn longer than any server keeps a watch open.
     @Test func aBuildThatWaitsForItsTurnIsWaitedFor() async throws {
         var script = ScriptedCluster.Script()
+        script.environment = Fixture.environment(Fixture.ready())
         script.pods = [Fixture.pod("b", "build", state: .init(waiting: .init(reason: "PodInitializing")))]
         script.logs = ["b/build": ["built"]]
         let cluster = ScriptedCluster(script)
@@ -120,5 +121,16 @@ import Testing
         try await LogsAction(cluster: cluster.access, system: system, key: Fixture.key, follow: true, write: lines.add).build()
         #expect(lines.value == ["built"])
         #expect(cluster.calls.count { $0 == "pods" } == 4)
+    }
+
+    @Test func aBuildThatGoesAwayIsNotWaitedFor() async throws {
+        var script = ScriptedCluster.Script()
+        script.environment = Fixture.environment(Fixture.ready())
+        script.pods = [Fixture.pod("b", "build", state: .init(waiting: .init(reason: "PodInitializing")))]
+        let cluster = ScriptedCluster(script)
+        var system = try TestSystem().system()
+        system.sleep = { _ in cluster.edit { $0.pods = [] } }
+        let action = LogsAction(cluster: cluster.access, system: system, key: Fixture.key, follow: true, write: { _ in })
+        await #expect(throws: CommandFailure.self) { try await action.build() }
     }
 }

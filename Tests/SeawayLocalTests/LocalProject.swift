@@ -97,17 +97,18 @@ final class LocalProject: Sendable {
         storage.variables.merging(["XDG_STATE_HOME": state, "XDG_CACHE_HOME": state + "/cache"]) { $1 }
     }
 
-    /// Presses Ctrl-C when `seactl` has said something.
-    func interrupt(after words: String, _ arguments: String...) async throws -> Ended {
+    /// Presses Ctrl-C as soon as something is so.
+    /// - Parameter condition: for a shell; what `seactl` said by then is in `$log`.
+    func interrupt(when condition: String, _ arguments: String...) async throws -> Ended {
         let script = """
-            words=$1 log=$2; shift 2
+            condition=$1 log=$2; shift 2
             "$@" >"$log" 2>&1 & child=$!
-            until grep -qF "$words" "$log"; do sleep 0.05; kill -0 $child || break; done
+            until eval "$condition"; do sleep 0.05; kill -0 $child || break; done
             kill -INT $child; wait $child; code=$?
             cat "$log"; exit $code
             """
         return try await run(
-            "sh", ["-c", script, "sh", words, state + ".log", program] + arguments + ["--local"], in: directory, environment: variables)
+            "sh", ["-c", script, "sh", condition, state + ".log", program] + arguments + ["--local"], in: directory, environment: variables)
     }
 
     func seactl(_ arguments: String...) async throws -> Ended {

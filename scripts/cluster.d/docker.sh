@@ -151,6 +151,7 @@ docker_down() {
     say "the cluster is not up"
     return
   fi
+  docker info >/dev/null 2>&1 || fail "the Docker engine does not answer: start it, the cluster is in it"
   docker_clean
   left=$(docker ps --all --format '{{.Names}}' | grep -E '^(seaway-control-plane|k3d-seaway-.*)$' || true)
   [ -z "$left" ] || fail "the cluster is down, but these containers are left: $left"

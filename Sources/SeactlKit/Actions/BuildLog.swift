@@ -18,7 +18,10 @@ struct BuildLog: Sendable {
     }
 
     /// Waits for a pod of the build that has begun to write a log, however long its place in the queue makes it wait.
-    func next(digest: String?, excluding seen: Set<String> = [], _ system: System) async throws -> LogRequest {
+    /// - Parameter goOn: asked from time to time; throws when there is nothing to wait for any more.
+    func next(
+        digest: String?, excluding seen: Set<String> = [], _ system: System, goOn: () async throws -> Void = {}
+    ) async throws -> LogRequest {
         let found = Mutex<LogRequest?>(nil)
         while true {
             try await cluster.pods.watch(namespace, selector) { pod in
@@ -28,6 +31,7 @@ struct BuildLog: Sendable {
             }
             if let request = found.withLock(\.self) { return request }
             // Servers end a watch after some minutes.
+            try await goOn()
             try await system.sleep(.milliseconds(100))
         }
     }

@@ -19,15 +19,15 @@ struct LogsAction: Sendable {
 
     func build() async throws {
         let log = BuildLog(cluster: cluster, key: key)
-        guard let pod = PodChoice.buildPod(try await log.pods(), digest: nil) else {
-            throw CommandFailure(
-                .badInput, "environment \(key) has no build pod: nothing was built since the last clean-up",
-                next: ["`seactl env sync` builds what is not built yet"])
-        }
+        guard let pod = PodChoice.buildPod(try await log.pods(), digest: nil) else { throw noBuild }
         let container = PodChoice.buildContainer(of: pod)
         guard PodChoice.hasLog(pod, container: container) else {
             guard follow else { throw notStarted(pod, container) }
-            return try await cluster.pods.log(try await log.next(digest: nil, system), write)
+            let request = try await log.next(digest: nil, system) {
+                guard try await cluster.environments.get(key) != nil else { throw gone }
+                guard try await !log.pods().isEmpty else { throw noBuild }
+            }
+            return try await cluster.pods.log(request, write)
         }
         let request = LogRequest(pod: pod.name, namespace: namespace, container: container, follow: follow, tailLines: tailLines)
         try await cluster.pods.log(request, write)
@@ -90,6 +90,12 @@ struct LogsAction: Sendable {
     }
 
     // MARK: Failures
+
+    private var noBuild: CommandFailure {
+        CommandFailure(
+            .badInput, "environment \(key) has no build pod: nothing was built since the last clean-up",
+            next: ["`seactl env sync` builds what is not built yet"])
+    }
 
     private var noPods: CommandFailure {
         CommandFailure(

@@ -11,7 +11,9 @@ struct UninstallAction: Sendable {
     /// Whether their owners need not be thought of any more.
     var isAgreed = false
 
-    func run() async throws {
+    /// The Environments that are to go, which was agreed to.
+    /// - Throws: ``CommandFailure`` (2) when nobody agreed.
+    func choose() async throws -> [Environment] {
         let environments = try await environments()
         guard environments.isEmpty || withEnvironments else {
             throw CommandFailure(
@@ -25,6 +27,17 @@ struct UninstallAction: Sendable {
             try system.agree(
                 to: "Delete \(all)?", output,
                 otherwise: CommandFailure(.badInput, "\(all) would be deleted", next: ["run the command again with --yes"]))
+        }
+        return environments
+    }
+
+    /// - Parameter environments: those of ``choose()``.
+    func run(_ environments: [Environment]) async throws {
+        // Somebody may have taken long to agree.
+        let chosen = Set(environments.map(\.metadata.uid))
+        if let newer = try await self.environments().first(where: { !chosen.contains($0.metadata.uid) }) {
+            throw CommandFailure(
+                .badInput, "\(newer.displayName) was made meanwhile; nothing was deleted", next: ["run `seactl uninstall` again"])
         }
         for environment in environments {
             output.emit(.note("deleting \(environment.displayName)"))

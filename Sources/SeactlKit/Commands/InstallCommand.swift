@@ -24,7 +24,8 @@ struct InstallCommand: SeactlCommand {
     @OptionGroup(title: "Global options") var options: ClusterOptions
 
     func run(in system: System) async throws {
-        let given = try installation.merged(into: InstallOptions())
+        let authority = try installation.registryAuthority()
+        let given = installation.merged(into: InstallOptions(), authority: authority)
         if dryRun {
             return system.standardOutput.write(try ObjectText.yaml(try InstallationOptions.objects(given, credentials: nil)))
         }
@@ -32,11 +33,13 @@ struct InstallCommand: SeactlCommand {
         try await options.withCluster(system) { connection in
             let output = Output(PlainRenderer(), elapsed: system.elapsed, write: system.standardError.write)
             let remembered = reset ? InstallOptions() : try await InstallAction.remembered(in: connection.cluster)
-            let kept = try remembered.commandLine.filter { try !given.commandLine.contains($0) }
+            let merged = installation.merged(into: remembered, authority: authority)
+            let (before, now) = (try remembered.commandLine, try given.commandLine)
+            let kept = try merged.commandLine.filter { before.contains($0) && !now.contains($0) }
             if !kept.isEmpty {
                 output.emit(.note("keeping of the earlier installation, until --reset: \(kept.joined(separator: " "))"))
             }
-            let objects = try InstallationOptions.objects(try installation.merged(into: remembered), credentials: credentials)
+            let objects = try InstallationOptions.objects(merged, credentials: credentials)
             let action = InstallAction(cluster: connection.cluster, output: output, system: system, objects: objects)
             try await race(
                 system, timeout: (timeout.duration, { InstallAction.timeOut(after: timeout.duration) }),

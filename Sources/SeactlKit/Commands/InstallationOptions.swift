@@ -68,9 +68,13 @@ struct InstallationOptions: ParsableArguments {
     @Option(help: "What the operator logs: trace, debug, info, warning or error (info).")
     var logLevel: String?
 
-    /// These options, and what an earlier installation was made with where they do not say.
-    /// - Throws: ``CommandFailure`` (2) for a file that cannot be read.
-    func merged(into remembered: InstallOptions) throws -> InstallOptions {
+    /// The content of the file of `--registry-ca`.
+    /// - Throws: ``CommandFailure`` (2) when it cannot be read.
+    func registryAuthority() throws -> String? { try registryCA.map(Self.text(ofFile:)) }
+
+    /// These options, and what an earlier installation was made with where they do not say. What is about a registry does not count for
+    /// another one.
+    func merged(into remembered: InstallOptions, authority: String?) -> InstallOptions {
         func take<Value>(_ value: Value?, _ member: WritableKeyPath<InstallOptions, Value>) {
             if let value { options[keyPath: member] = value }
         }
@@ -78,6 +82,15 @@ struct InstallationOptions: ParsableArguments {
             if let value { options[keyPath: member] = value }
         }
         var options = remembered
+        if let registry, registry != remembered.registry {
+            let plain = InstallOptions()
+            options.registryPull = plain.registryPull
+            options.insecureRegistry = plain.insecureRegistry
+            options.registrySecret = plain.registrySecret
+            options.registryPullSecret = plain.registryPullSecret
+            options.registryCertificateAuthority = plain.registryCertificateAuthority
+            options.registryReadable = plain.registryReadable
+        }
         take(image, \.image)
         take(builderImage, \.builderImage)
         takeOptional(registry, \.registry)
@@ -85,7 +98,7 @@ struct InstallationOptions: ParsableArguments {
         take(insecureRegistry, \.insecureRegistry)
         takeOptional(registrySecret, \.registrySecret)
         takeOptional(registryPullSecret, \.registryPullSecret)
-        takeOptional(try registryCA.map(Self.text(ofFile:)), \.registryCertificateAuthority)
+        takeOptional(authority, \.registryCertificateAuthority)
         if !registryReadable.isEmpty { options.registryReadable = registryReadable }
         take(registryImage, \.registryImage)
         take(store, \.store)

@@ -25,10 +25,11 @@ struct UninstallCommand: SeactlCommand {
             let action = UninstallAction(
                 cluster: connection.cluster, output: output, system: system, objects: objects, withEnvironments: withEnvironments,
                 isAgreed: yes)
+            let environments = try await race(system) { try await action.choose() }
             try await race(
                 system, timeout: (timeout.duration, { UninstallAction.timeOut(after: timeout.duration) }),
                 interrupted: { CommandFailure(.interrupted, "interrupted; what was deleted is gone, run `seactl uninstall` again to go on") },
-                work: { try await action.run() })
+                work: { try await action.run(environments) })
             system.standardOutput.write("Seaway is removed from context \(connection.context)\n")
         }
     }

@@ -11,6 +11,7 @@ extension LocalEngine {
         // Those that were put aside for a newer revision do not count.
         record.pods.removeAll(where: \.isFallback)
         var watch = PodWatch(trustsAge: true)
+        watch.asksProbes = false
         try await observe(&record, &watch)
         return watch.pods
     }
@@ -38,7 +39,12 @@ extension LocalEngine {
         }
         var arguments = ["logs"]
         if follow { arguments.append("--follow") }
-        if let tailLines { arguments += ["--tail", "\(tailLines)"] }
+        if let tailLines {
+            arguments += ["--tail", "\(tailLines)"]
+        } else if follow, let run = try await inspect([pod.container])[pod.container], run.restartCount > 0 {
+            // Podman keeps one log for all runs of a container; a cluster shows the last.
+            arguments += ["--since", run.state.startedAt]
+        }
         let code = try await podman.stream(arguments + [pod.container], onLine: onLine)
         guard code == 0 else { throw LocalError(.podmanFailed, "`podman logs \(pod.container)` ended with exit code \(code)") }
     }

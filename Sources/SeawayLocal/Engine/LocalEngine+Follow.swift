@@ -26,17 +26,23 @@ extension LocalEngine {
             if !handle(try store.read(key)?.environment) { throw Seen() }
         }
         defer { _ = lock }
+        try await forgetDeadBuild(key)
+        // Also what a step had done before it was interrupted.
+        var known: LocalRecord?
         do {
-            try await workAlone(on: key, handle)
-        } catch let error where Task.isCancelled {
-            // In a task of its own, which is not cancelled.
-            try await Task { try await putOffRollout(of: key) }.value
+            try await workAlone(on: key, &known, handle)
+        } catch {
+            if let known {
+                // In a task of its own, which is not cancelled. Why the work ended is what is to be told, and not what fails here.
+                try? await Task { try await putOffRollout(known) }.value
+            }
             throw error
         }
     }
 
-    private func workAlone(on key: ObjectKey, _ handle: @escaping @Sendable (Environment?) -> Bool) async throws {
-        try await forgetDeadBuild(key)
+    private func workAlone(
+        on key: ObjectKey, _ known: inout LocalRecord?, _ handle: @escaping @Sendable (Environment?) -> Bool
+    ) async throws {
         var watch = PodWatch()
         var told: Environment?
         while true {
@@ -44,6 +50,7 @@ extension LocalEngine {
                 _ = handle(nil)
                 return
             }
+            defer { known = record }
             let isGone = try await advance(&record, &watch)
             guard !isGone, let environment = try await save(record, key) else {
                 try await store.update(key) { $0 = nil }
@@ -63,19 +70,27 @@ extension LocalEngine {
     }
 
     /// Nobody waits for the newer revision any more, and nothing goes on by itself: the earlier one serves again until the next command.
-    private func putOffRollout(of key: ObjectKey) async throws {
-        guard var record = try store.read(key), record.environment.metadata.deletionTimestamp == nil, let object = record.deployment,
-            record.pods.contains(where: \.isFallback)
-        else { return }
-        // Also what Podman was about to make.
-        let document = try document(record, object)
-        let newer = Set(record.pods.filter { !$0.isFallback }.map(\.name) + (0..<document.replicas).map(document.podName))
-        try await removePods(newer.sorted(), grace: settings.terminationGracePeriod)
-        record.pods.removeAll { newer.contains($0.name) }
-        try await bringBackEarlier(&record)
-        // It begins anew, and so does its time.
-        record.environment.status?.rollout = nil
-        _ = try await save(record, key)
+    private func putOffRollout(_ record: LocalRecord) async throws {
+        var record = record
+        let environment = record.environment
+        let earlier = record.pods.filter(\.isFallback)
+        guard environment.metadata.deletionTimestamp == nil, let object = record.deployment, !earlier.isEmpty else { return }
+        let isReady = environment.status?.isTrue(.ready) == true && environment.status?.observedGeneration == environment.metadata.generation
+        var isThere = true
+        for pod in earlier where isThere { isThere = try await podman.run(["pod", "exists", pod.name]).isSuccess }
+        if isReady {
+            try await forgetEarlier(&record)
+        } else if isThere {
+            // Also what Podman was about to make.
+            let document = try document(record, object)
+            let newer = Set(record.pods.filter { !$0.isFallback }.map(\.name) + (0..<document.replicas).map(document.podName))
+            try await removePods(newer.sorted(), grace: settings.terminationGracePeriod)
+            record.pods.removeAll { newer.contains($0.name) }
+            try await bringBackEarlier(&record)
+            // It begins anew, and so does its time.
+            record.environment.status?.rollout = nil
+        }
+        _ = try await save(record, environment.key)
     }
 
     /// Thrown when the caller has seen enough before the lock was free.

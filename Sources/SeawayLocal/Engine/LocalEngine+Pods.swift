@@ -12,6 +12,8 @@ struct PodWatch {
     var readiness: [String: Readiness] = [:]
     /// Whether a pod that is ready now counts as having been so long enough.
     var trustsAge = false
+    /// Whether probes are asked. Who wants to know of containers alone does not write into their logs.
+    var asksProbes = true
     /// The last answer of a probe that was no success.
     var lastFailure: String?
     var inspections: [String: ContainerInspection] = [:]
@@ -49,7 +51,7 @@ extension LocalEngine {
                 record.pods[index].lastStart = inspection.state.startedAt
             }
             var readiness = Readiness()
-            if let inspection, inspection.isRunning, !pod.isFallback, pod.template == document.templateHash {
+            if watch.asksProbes, let inspection, inspection.isRunning, !pod.isFallback, pod.template == document.templateHash {
                 let id = "\(pod.container) \(inspection.state.startedAt)"
                 readiness = try await ask(
                     pod.container, inspection, startup: document.startupProbe, readiness: document.readinessProbe,
@@ -170,11 +172,12 @@ extension LocalEngine {
         let served = others.filter { !$0.hasFailed }
         let newest = (served.last { !$0.isFallback } ?? served.last)?.template
         let kept = served.filter { ran && $0.template == newest }
+        // Before anything is done: whoever is interrupted meanwhile knows what to start again.
+        for index in record.pods.indices where kept.contains(record.pods[index]) { record.pods[index].isFallback = true }
         try await remove(others.filter { !kept.contains($0) })
+        record.pods.removeAll { pod in others.contains(pod) && !kept.contains(pod) }
         try await stop(kept, seconds: settings.terminationGracePeriod)
         try await waitForRelease(of: kept.flatMap { $0.ports ?? [] })
-        record.pods.removeAll { pod in others.contains(pod) && !kept.contains(pod) }
-        for index in record.pods.indices where kept.contains(record.pods[index]) { record.pods[index].isFallback = true }
     }
 
     /// Ports are let go of a moment after Podman says that a pod has stopped. The newer pod is to have the same ones.
@@ -251,6 +254,7 @@ extension LocalEngine {
 
     /// The new revision runs: the earlier one and its image are not needed any more.
     func forgetEarlier(_ record: inout LocalRecord) async throws {
+        record.probeFailure = nil
         let earlier = record.pods.filter(\.isFallback)
         if !earlier.isEmpty {
             try await remove(earlier)
@@ -303,8 +307,11 @@ extension LocalEngine {
             guard let number = port["targetPort"]?.intValue ?? port["port"]?.intValue else { return nil }
             return (number, number == 443 || port["name"]?.stringValue == "https")
         }
+        // Ports are kept for replicas that may come back.
+        let replicas = Set(record.pods.filter { !$0.isFallback }.map(\.replica))
         return record.ports.sorted { ($0.replica, $0.port) < ($1.replica, $1.port) }.compactMap { published in
-            guard published.protocol == "TCP", let target = targets.first(where: { $0.port == published.port }) else { return nil }
+            guard published.protocol == "TCP", replicas.contains(published.replica), let target = targets.first(where: { $0.port == published.port })
+            else { return nil }
             return "\(target.isSecure ? "https" : "http")://127.0.0.1:\(published.hostPort)/"
         }
     }

@@ -42,15 +42,19 @@ public struct LocalEngine: Sendable {
     /// The environment as it is at this moment; `nil` when there is none. A temporary one whose time is over is removed: nothing runs
     /// here that would have done it before.
     public func environment(_ key: ObjectKey) async throws -> Environment? {
-        guard let record = try store.read(key) else { return nil }
+        guard try store.read(key) != nil else { return nil }
+        let judged: Environment
         do {
             // Whoever works on it writes its status all the time.
-            guard let lock = try FileLock(store.workLock(key)) else { return record.environment }
+            guard let lock = try FileLock(store.workLock(key)) else { return try store.read(key)?.environment }
             defer { _ = lock }
+            guard let record = try store.read(key) else { return nil }
             if let found = try await look(record) { return found }
+            judged = record.environment
         }
-        try await delete(key, uid: record.environment.metadata.uid)
-        return nil
+        // Not when somebody has synced it meanwhile.
+        try await delete(key) { $0.metadata.uid == judged.metadata.uid && $0.metadata.resourceVersion == judged.metadata.resourceVersion }
+        return try store.read(key)?.environment
     }
 
     public func environments(namespace: String?) async throws -> [Environment] {
@@ -89,8 +93,12 @@ public struct LocalEngine: Sendable {
     /// Removes everything that was made for an environment.
     /// - Parameter uid: only this very one.
     public func delete(_ key: ObjectKey, uid: String?) async throws {
+        try await delete(key) { uid == nil || $0.metadata.uid == uid }
+    }
+
+    private func delete(_ key: ObjectKey, if isMeant: @Sendable (Environment) -> Bool) async throws {
         let isThere = try await store.update(key) { record in
-            guard let present = record?.environment, uid == nil || present.metadata.uid == uid else { return false }
+            guard let present = record?.environment, isMeant(present) else { return false }
             record?.environment.metadata.deletionTimestamp = timestamp
             return true
         }

@@ -99,18 +99,21 @@ public struct Podman: Sendable {
     /// - Returns: `false` when Podman comes to no end: 4.3 was seen to wait for ever, and to take more and more memory, for a container
     ///   that had been killed together with its monitor.
     func stop(pods names: [String], grace: Int, patience: Duration = .seconds(20)) async throws -> Bool {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                _ = try await run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names)
-                return true
+        // Not ended by a cancellation: a container that is half stopped can neither be stopped nor started for some seconds.
+        try await Task {
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    _ = try await run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names)
+                    return true
+                }
+                group.addTask {
+                    try await Task.sleep(for: .seconds(grace) + patience)
+                    return false
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? true
             }
-            group.addTask {
-                try await Task.sleep(for: .seconds(grace) + patience)
-                return false
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? true
-        }
+        }.value
     }
 
     /// Six seconds in all: longer than Podman takes to start or stop a container on a busy machine.
