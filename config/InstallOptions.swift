@@ -45,7 +45,7 @@ public struct InstallOptions: Sendable, Equatable, Codable {
 
     public init() {}
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
+    private enum CodingKeys: String, CodingKey {
         case image, builderImage, registry, registryPull, insecureRegistry, registrySecret, registryPullSecret, registryReadable, registryImage
         case store, storageClass, ephemeral, ingressClass, ingressDomain, ingressPort, ingressAddress, tuning
         case registryCertificateAuthority = "registryCA"

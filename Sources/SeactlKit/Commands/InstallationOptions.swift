@@ -75,12 +75,6 @@ struct InstallationOptions: ParsableArguments {
     /// These options, and what an earlier installation was made with where they do not say. What is about a registry does not count for
     /// another one.
     func merged(into remembered: InstallOptions, authority: String?) -> InstallOptions {
-        func take<Value>(_ value: Value?, _ member: WritableKeyPath<InstallOptions, Value>) {
-            if let value { options[keyPath: member] = value }
-        }
-        func takeOptional<Value>(_ value: Value?, _ member: WritableKeyPath<InstallOptions, Value?>) {
-            if let value { options[keyPath: member] = value }
-        }
         var options = remembered
         if let registry, registry != remembered.registry {
             let plain = InstallOptions()
@@ -91,35 +85,35 @@ struct InstallationOptions: ParsableArguments {
             options.registryCertificateAuthority = plain.registryCertificateAuthority
             options.registryReadable = plain.registryReadable
         }
-        take(image, \.image)
-        take(builderImage, \.builderImage)
-        takeOptional(registry, \.registry)
-        takeOptional(registryPull, \.registryPull)
-        take(insecureRegistry, \.insecureRegistry)
-        takeOptional(registrySecret, \.registrySecret)
-        takeOptional(registryPullSecret, \.registryPullSecret)
-        takeOptional(authority, \.registryCertificateAuthority)
+        options.image = image ?? options.image
+        options.builderImage = builderImage ?? options.builderImage
+        options.registry = registry ?? options.registry
+        options.registryPull = registryPull ?? options.registryPull
+        options.insecureRegistry = insecureRegistry ?? options.insecureRegistry
+        options.registrySecret = registrySecret ?? options.registrySecret
+        options.registryPullSecret = registryPullSecret ?? options.registryPullSecret
+        options.registryCertificateAuthority = authority ?? options.registryCertificateAuthority
         if !registryReadable.isEmpty { options.registryReadable = registryReadable }
-        take(registryImage, \.registryImage)
-        take(store, \.store)
-        takeOptional(storageClass, \.storageClass)
-        take(ephemeral, \.ephemeral)
-        takeOptional(ingressClass, \.ingressClass)
-        takeOptional(ingressDomain, \.ingressDomain)
-        takeOptional(ingressPort, \.ingressPort)
-        takeOptional(ingressAddress, \.ingressAddress)
-        takeOptional(workers, \.tuning.workers)
-        takeOptional(maxConcurrentBuilds, \.tuning.maxConcurrentBuilds)
-        takeOptional(buildDeadline, \.tuning.buildDeadline)
-        takeOptional(buildRetries, \.tuning.buildRetries)
-        takeOptional(progressDeadline, \.tuning.progressDeadline)
-        takeOptional(patience, \.tuning.patience)
-        takeOptional(terminationGracePeriod, \.tuning.terminationGracePeriod)
-        takeOptional(drainSeconds, \.tuning.drainSeconds)
-        takeOptional(cacheSize, \.tuning.cacheSize)
-        takeOptional(buildkitImage, \.tuning.buildkitImage)
-        takeOptional(kanikoImage, \.tuning.kanikoImage)
-        takeOptional(logLevel, \.tuning.logLevel)
+        options.registryImage = registryImage ?? options.registryImage
+        options.store = store ?? options.store
+        options.storageClass = storageClass ?? options.storageClass
+        options.ephemeral = ephemeral ?? options.ephemeral
+        options.ingressClass = ingressClass ?? options.ingressClass
+        options.ingressDomain = ingressDomain ?? options.ingressDomain
+        options.ingressPort = ingressPort ?? options.ingressPort
+        options.ingressAddress = ingressAddress ?? options.ingressAddress
+        options.tuning.workers = workers ?? options.tuning.workers
+        options.tuning.maxConcurrentBuilds = maxConcurrentBuilds ?? options.tuning.maxConcurrentBuilds
+        options.tuning.buildDeadline = buildDeadline ?? options.tuning.buildDeadline
+        options.tuning.buildRetries = buildRetries ?? options.tuning.buildRetries
+        options.tuning.progressDeadline = progressDeadline ?? options.tuning.progressDeadline
+        options.tuning.patience = patience ?? options.tuning.patience
+        options.tuning.terminationGracePeriod = terminationGracePeriod ?? options.tuning.terminationGracePeriod
+        options.tuning.drainSeconds = drainSeconds ?? options.tuning.drainSeconds
+        options.tuning.cacheSize = cacheSize ?? options.tuning.cacheSize
+        options.tuning.buildkitImage = buildkitImage ?? options.tuning.buildkitImage
+        options.tuning.kanikoImage = kanikoImage ?? options.tuning.kanikoImage
+        options.tuning.logLevel = logLevel ?? options.tuning.logLevel
         return options
     }
 

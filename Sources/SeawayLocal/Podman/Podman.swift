@@ -67,6 +67,20 @@ public struct Podman: Sendable {
         }
     }
 
+    /// Runs Podman to its end, or for some time.
+    /// - Returns: `nil` when it took longer, after Podman was ended.
+    func run(_ arguments: [String], within limit: Duration) async throws -> Result? {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask { try await run(arguments) }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
     /// Runs Podman to its end and takes it for granted that it succeeds.
     /// - Throws: also `LocalError` with Podman's own words when it ends with an error.
     @discardableResult
@@ -101,18 +115,7 @@ public struct Podman: Sendable {
     func stop(pods names: [String], grace: Int, patience: Duration = .seconds(20)) async throws -> Bool {
         // Not ended by a cancellation: a container that is half stopped can neither be stopped nor started for some seconds.
         try await Task {
-            try await withThrowingTaskGroup(of: Bool.self) { group in
-                group.addTask {
-                    _ = try await run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names)
-                    return true
-                }
-                group.addTask {
-                    try await Task.sleep(for: .seconds(grace) + patience)
-                    return false
-                }
-                defer { group.cancelAll() }
-                return try await group.next() ?? true
-            }
+            try await run(["pod", "stop", "--ignore", "-t", "\(grace)"] + names, within: .seconds(grace) + patience) != nil
         }.value
     }
 

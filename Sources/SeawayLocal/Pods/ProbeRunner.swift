@@ -50,20 +50,12 @@ struct ProbeRunner: Sendable {
     }
 
     private func exec(_ command: [String], container: String, timeout: Double) async throws -> ProbeAnswer {
-        try await withThrowingTaskGroup(of: ProbeAnswer.self) { group in
-            group.addTask {
-                let result = try await podman.run(["exec", container] + command)
-                guard !result.isSuccess else { return .passed }
-                let said = (result.output + result.complaint).split(whereSeparator: \.isNewline).last.map { ": \($0.prefix(200))" } ?? ""
-                return .failed("\(command.first ?? "exec") ended with exit code \(result.exitCode)\(said)")
-            }
-            group.addTask {
-                // Podman itself needs some time to get there.
-                try await Task.sleep(for: .seconds(timeout + 1))
-                return .failed("\(command.first ?? "exec") did not end within \(Int(timeout)) s")
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? .failed("no answer")
+        // Podman itself needs some time to get there.
+        guard let result = try await podman.run(["exec", container] + command, within: .seconds(timeout + 1)) else {
+            return .failed("\(command.first ?? "exec") did not end within \(Int(timeout)) s")
         }
+        guard !result.isSuccess else { return .passed }
+        let said = (result.output + result.complaint).split(whereSeparator: \.isNewline).last.map { ": \($0.prefix(200))" } ?? ""
+        return .failed("\(command.first ?? "exec") ended with exit code \(result.exitCode)\(said)")
     }
 }
