@@ -47,9 +47,10 @@ public enum PodSelector {
     }
 
     /// Whether a pod of a StatefulSet or DaemonSet is of the version that this has now; a pod of another kind always is.
-    public static func isOfPresentVersion(_ pod: JSONValue, of object: JSONValue) -> Bool {
+    /// - Parameter kind: the object's own, which the API server leaves out of the objects of a list.
+    public static func isOfPresentVersion(_ pod: JSONValue, of kind: GroupKind, _ object: JSONValue) -> Bool {
         let labels = pod["metadata"]?["labels"]
-        switch object["kind"]?.stringValue {
+        switch kind.kind {
         case "DaemonSet":
             let version = object["metadata"]?["annotations"]?["deprecated.daemonset.template.generation"]
             return version == nil || labels?["pod-template-generation"] == version

@@ -1,15 +1,15 @@
 import KubernetesModel
 
-/// What "ready" means for an object of each kind.
+/// What "ready" means for an object of each kind, which is given: the API server leaves it out of the objects of a list.
 enum Readiness {
     static func judge(_ kind: GroupKind, _ object: JSONValue, endpoints: JSONValue?) -> WaitVerdict {
         if object["metadata"]?["deletionTimestamp"] != nil { return .pending(deletionText(object)) }
         switch (kind.group, kind.kind) {
-        case ("apps", "Deployment"): return deployment(object)
-        case ("apps", "StatefulSet"): return statefulSet(object)
-        case ("apps", "DaemonSet"): return daemonSet(object)
+        case ("apps", "Deployment"): return isBehind(kind, object) ?? deployment(object)
+        case ("apps", "StatefulSet"): return isBehind(kind, object) ?? statefulSet(object)
+        case ("apps", "DaemonSet"): return isBehind(kind, object) ?? daemonSet(object)
         case ("apps", "ReplicaSet"), ("", "ReplicationController"):
-            return isBehind(object) ?? counted(object, "readyReplicas", of: object["spec"]?["replicas"]?.intValue ?? 1, "ready")
+            return isBehind(kind, object) ?? counted(object, "readyReplicas", of: object["spec"]?["replicas"]?.intValue ?? 1, "ready")
         case ("batch", "Job"): return job(object)
         case ("", "Pod"): return pod(object)
         case ("", "PersistentVolumeClaim"): return claim(object)
@@ -37,15 +37,14 @@ enum Readiness {
 
     private static func generic(_ kind: GroupKind, _ object: JSONValue) -> WaitVerdict {
         if let stalled = find("Stalled", object), stalled["status"]?.stringValue == "True" { return .failed(reason: text(stalled), log: nil) }
-        if find("Ready", object) != nil { return condition("Ready", value: "True", object) }
+        if find("Ready", object) != nil { return isBehind(kind, object) ?? condition("Ready", value: "True", object) }
         if stateless.contains(kind.group) || (kind.group.isEmpty && statelessCore.contains(kind.kind)) { return .met }
         if kind == GroupKind(group: "batch", kind: "CronJob") { return .met }
-        return isBehind(object) ?? .pending("has no Ready condition yet (another condition or field: `for: condition=…`, `for: jsonpath=…`)")
+        return isBehind(kind, object) ?? .pending("has no Ready condition yet (another condition or field: `for: condition=…`, `for: jsonpath=…`)")
     }
 
     /// The condition of that type, judged; an older generation's tells nothing.
     static func condition(_ type: String, value: String, _ object: JSONValue) -> WaitVerdict {
-        if let behind = isBehind(object) { return behind }
         guard let condition = find(type, object) else { return .pending("has no condition \(type) yet") }
         if let observed = condition["observedGeneration"]?.intValue, let wanted = object["metadata"]?["generation"]?.intValue, observed < wanted {
             return .pending("condition \(type) is still that of an earlier version")
@@ -63,7 +62,6 @@ enum Readiness {
     // MARK: Kinds
 
     private static func deployment(_ object: JSONValue) -> WaitVerdict {
-        if let behind = isBehind(object) { return behind }
         if let progress = find("Progressing", object), progress["reason"]?.stringValue == "ProgressDeadlineExceeded" {
             return .failed(reason: text(progress), log: nil)
         }
@@ -80,7 +78,6 @@ enum Readiness {
     }
 
     private static func statefulSet(_ object: JSONValue) -> WaitVerdict {
-        if let behind = isBehind(object) { return behind }
         let wanted = object["spec"]?["replicas"]?.intValue ?? 1
         let strategy = object["spec"]?["updateStrategy"]
         let partition = strategy?["rollingUpdate"]?["partition"]?.intValue ?? 0
@@ -94,7 +91,6 @@ enum Readiness {
     }
 
     private static func daemonSet(_ object: JSONValue) -> WaitVerdict {
-        if let behind = isBehind(object) { return behind }
         let wanted = count(object, "desiredNumberScheduled")
         if object["spec"]?["updateStrategy"]?["type"]?.stringValue != "OnDelete", count(object, "updatedNumberScheduled") < wanted {
             return .pending("\(count(object, "updatedNumberScheduled")) of \(wanted) pods updated")
@@ -154,13 +150,15 @@ enum Readiness {
 
     private static func count(_ object: JSONValue, _ field: String) -> Int { object["status"]?[field]?.intValue ?? 0 }
 
-    private static func isBehind(_ object: JSONValue) -> WaitVerdict? {
+    private static let workloads: Set<String> = ["Deployment", "StatefulSet", "DaemonSet"]
+
+    /// What to wait for while the object's status is that of an earlier version of it.
+    static func isBehind(_ kind: GroupKind, _ object: JSONValue) -> WaitVerdict? {
         guard let wanted = object["metadata"]?["generation"]?.intValue, let observed = object["status"]?["observedGeneration"]?.intValue,
             observed < wanted
         else {
             // Workloads always tell which generation their status is of; a status that is not there yet is of none.
-            let kinds: Set<String> = ["Deployment", "StatefulSet", "DaemonSet"]
-            let isNew = kinds.contains(object["kind"]?.stringValue ?? "") && object["status"]?["observedGeneration"] == nil
+            let isNew = kind.group == "apps" && workloads.contains(kind.kind) && object["status"]?["observedGeneration"] == nil
             return isNew ? .pending("its controller has not seen it yet") : nil
         }
         return .pending("its controller has not seen the change yet")

@@ -52,7 +52,7 @@ extension WaitGoal {
         case .deleted: return .pending(Readiness.deletionText(object))
         case .field(let path, let value): return Self.judge(path, value, object)
         case .condition(let type, let value):
-            let verdict = Readiness.condition(type, value: value, object)
+            let verdict = Readiness.isBehind(kind, object) ?? Readiness.condition(type, value: value, object)
             return Self.consider(verdict, observed.pods, kind, object)
         case .ready:
             return Self.consider(Readiness.judge(kind, object, endpoints: observed.endpoints), observed.pods, kind, object)
@@ -69,15 +69,15 @@ extension WaitGoal {
         // A Job tries again with other pods; its own condition says when it gives up. Behind a Service, one pod that works is enough.
         let mayEnd = kind != .service || troubles.count { $0.isFatal } == pods.count
         if mayEnd, let fatal = troubles.first(where: { $0.isFatal && !(kind.kind == "Job" && $0.isExit) }) {
-            return .failed(reason: "pod \(fatal.name): \(fatal.reason)\(advice(fatal.name, pods, object))", log: fatal.log)
+            return .failed(reason: "pod \(fatal.name): \(fatal.reason)\(advice(fatal.name, pods, kind, object))", log: fatal.log)
         }
         guard let trouble = troubles.first else { return .pending(text) }
         return .pending("\(text); pod \(trouble.name): \(trouble.reason)")
     }
 
     /// A StatefulSet does not take a pod away that is not ready, not even for one of its next version.
-    private static func advice(_ name: String, _ pods: [JSONValue], _ object: JSONValue) -> String {
-        guard let pod = pods.first(where: { $0["metadata"]?["name"]?.stringValue == name }), !PodSelector.isOfPresentVersion(pod, of: object)
+    private static func advice(_ name: String, _ pods: [JSONValue], _ kind: GroupKind, _ object: JSONValue) -> String {
+        guard let pod = pods.first(where: { $0["metadata"]?["name"]?.stringValue == name }), !PodSelector.isOfPresentVersion(pod, of: kind, object)
         else { return "" }
         return "; it is of an earlier version, which the StatefulSet leaves until it is ready: `kubectl delete pod \(name)` makes way"
     }

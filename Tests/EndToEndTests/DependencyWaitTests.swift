@@ -85,13 +85,14 @@ struct DependencyWaitTests {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
                 try project.manifest(waiting: "{kind: Deployment, name: web, timeout: 90s}, {kind: DaemonSet, name: agent, timeout: 90s}")
-                func write(_ python: String) throws {
+                func write(_ python: String, ready: String) throws {
                     try project.write(
                         "k8s/a.yaml",
                         ["Deployment web", "DaemonSet agent"].map { $0.split(separator: " ").map(String.init) }
-                            .map { project.workload($0[0], $0[1], python) }.joined(separator: "---\n"))
+                            .map { project.workload($0[0], $0[1], python, ready: ready) }.joined(separator: "---\n"))
                 }
-                try write("import sys; sys.exit(3)")
+                // Without a probe, a container is ready for the moment before it ends.
+                try write("import sys; sys.exit(3)", ready: "/tmp/never")
                 let broken = try await project.deps("apply")
                 #expect(broken.exitCode == 7 && broken.errors.contains("crashes again and again"), "\(broken)")
                 // Both crash by now.
@@ -103,7 +104,7 @@ struct DependencyWaitTests {
                         return pods.output.contains("CrashLoopBackOff") ? true : nil
                     }
                 }
-                try write(Self.sleeps)
+                try write(Self.sleeps, ready: "/tmp")
                 let mended = try await project.deps("apply")
                 #expect(mended.exitCode == 0, "\(mended)")
             }

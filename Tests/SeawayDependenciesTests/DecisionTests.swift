@@ -193,13 +193,17 @@ struct ReadinessTests {
                 "status": ["containerStatuses": [["name": "c", "state": ["waiting": ["reason": "CrashLoopBackOff"]]]]],
             ]
         }
-        let daemons: JSONValue = ["kind": "DaemonSet", "metadata": ["annotations": ["deprecated.daemonset.template.generation": "2"]]]
-        #expect(!PodSelector.isOfPresentVersion(pod(["pod-template-generation": "1"]), of: daemons))
-        #expect(PodSelector.isOfPresentVersion(pod(["pod-template-generation": "2"]), of: daemons))
+        func isPresent(_ labels: JSONValue, _ kind: String, _ object: JSONValue) -> Bool {
+            PodSelector.isOfPresentVersion(pod(labels), of: GroupKind(group: "apps", kind: kind), object)
+        }
+        // As objects stand in a list of the API server: without their kind.
+        let daemons: JSONValue = ["metadata": ["annotations": ["deprecated.daemonset.template.generation": "2"]]]
+        #expect(!isPresent(["pod-template-generation": "1"], "DaemonSet", daemons))
+        #expect(isPresent(["pod-template-generation": "2"], "DaemonSet", daemons))
         let set: JSONValue = [
-            "kind": "StatefulSet", "metadata": ["generation": 2], "status": ["observedGeneration": 2, "updateRevision": "b", "currentRevision": "a"],
+            "metadata": ["generation": 2], "status": ["observedGeneration": 2, "updateRevision": "b", "currentRevision": "a"],
         ]
-        #expect(PodSelector.isOfPresentVersion(pod(["controller-revision-hash": "b"]), of: set))
+        #expect(isPresent(["controller-revision-hash": "b"], "StatefulSet", set))
         guard case .failed(let reason, _) = judge("apps", "StatefulSet", set, pods: [pod(["controller-revision-hash": "a"])]) else {
             Issue.record("a StatefulSet waits for ever for such a pod")
             return

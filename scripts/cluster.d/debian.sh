@@ -61,6 +61,7 @@ debian_up() {
   say "the API server is ready"
   debian_start_controller_manager
   if [ -z "$control_plane_only" ]; then
+    debian_close_networks
     debian_start_scheduler_and_proxy
     debian_deploy
     full_environment "$state/admin.kubeconfig" "$cache/bin/kubectl" "$NODE_IP"
@@ -435,6 +436,16 @@ debian_start_scheduler_and_proxy() {
     --conntrack-tcp-timeout-close-wait=0
 }
 
+# debian_close_networks: an address that no Service or pod has (yet, or any more) is refused here. Its packets would leave by the
+# default route otherwise, and whoever stands there could answer in the application's stead.
+debian_close_networks() {
+  local chain
+  for chain in OUTPUT FORWARD; do # after the translation of addresses: what has a Service has a pod's address here
+    iptables --wait --insert "$chain" --destination "$SERVICE_CIDR" --match comment --comment SEAWAY-no-such-service --jump REJECT
+  done
+  ip route add unreachable "$POD_CIDR" # each pod has a route of its own, which is more specific
+}
+
 debian_deploy() {
   local SERVICES REGISTRY_DATA=$cache/registry manifest image
   SERVICES=$(image_reference services)
@@ -583,12 +594,16 @@ debian_mounts() {
   done
 }
 
+# What kube-proxy, CNI and debian_close_networks add to the packet filter.
+own_rules='(KUBE|CNI|SEAWAY)-'
 debian_rules() {
   local tool
   for tool in iptables ip6tables; do
-    { "$tool-save" 2>/dev/null || true; } | grep -E -- '(KUBE|CNI)-' || true
+    { "$tool-save" 2>/dev/null || true; } | grep -E -- "$own_rules" || true
   done
 }
+
+debian_routes() { ip route show type unreachable "$POD_CIDR"; }
 
 debian_clean() {
   local name
@@ -634,9 +649,10 @@ debian_clean_node() {
   done
   if [ -n "$(debian_rules)" ]; then
     for tool in iptables ip6tables; do
-      "$tool-save" 2>/dev/null | grep -vE -- '(KUBE|CNI)-' | "$tool-restore" || true
+      "$tool-save" 2>/dev/null | grep -vE -- "$own_rules" | "$tool-restore" || true
     done
   fi
+  [ -z "$(debian_routes)" ] || ip route del unreachable "$POD_CIDR"
   # Tables that came with the cluster and hold nothing but empty chains now.
   nft list tables 2>/dev/null | since_before tables | while read -r _ name table; do
     if ! nft list table "$name" "$table" | grep -qE '^\t\t[^t]|^\t\tt[^y]'; then nft delete table "$name" "$table"; fi
@@ -702,6 +718,7 @@ debian_leftovers() {
     [ -z "$name" ] || printf '  interface %s\n' "$name"
     debian_cgroups | sed 's/^/  cgroup /'
     debian_rules | sed 's/^/  packet filter: /'
+    debian_routes | sed 's/^/  route /'
     nft list tables 2>/dev/null | since_before tables | grep -E '^table ip6? ' | sed 's/^/  packet filter: /' || true
     printf '%s\n' "${host_paths[@]}" | since_before paths | while read -r name; do
       [ ! -e "$name" ] || [ -n "$(others_in "$name")" ] || echo "  $name"

@@ -221,7 +221,7 @@ struct DependencyWaits: Sendable {
             }
             observed.pods = observed.pods.filter { PodSelector.replicaSet($0).map { hashes[$0] == true } ?? false }
         case "StatefulSet" where object["spec"]?["podManagementPolicy"] != "Parallel": break
-        default: observed.pods = observed.pods.filter { PodSelector.isOfPresentVersion($0, of: object) }
+        default: observed.pods = observed.pods.filter { PodSelector.isOfPresentVersion($0, of: kind, object) }
         }
         return observed
     }
