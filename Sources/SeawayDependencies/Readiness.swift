@@ -11,7 +11,7 @@ enum Readiness {
         case ("apps", "ReplicaSet"), ("", "ReplicationController"):
             return isBehind(kind, object) ?? counted(object, "readyReplicas", of: object["spec"]?["replicas"]?.intValue ?? 1, "ready")
         case ("batch", "Job"): return job(object)
-        case ("", "Pod"): return pod(object)
+        case ("", "Pod"): return pod(kind, object)
         case ("", "PersistentVolumeClaim"): return claim(object)
         case ("", "PersistentVolume"): return phase(object, ["Available", "Bound"], failed: ["Failed"])
         case ("", "Namespace"): return phase(object, ["Active"], failed: [])
@@ -20,8 +20,8 @@ enum Readiness {
             if let names = find("NamesAccepted", object), names["status"]?.stringValue == "False" {
                 return .failed(reason: text(names), log: nil)
             }
-            return condition("Established", value: "True", object)
-        case ("apiregistration.k8s.io", "APIService"): return condition("Available", value: "True", object)
+            return condition("Established", value: "True", kind, object)
+        case ("apiregistration.k8s.io", "APIService"): return condition("Available", value: "True", kind, object)
         default: return generic(kind, object)
         }
     }
@@ -37,14 +37,15 @@ enum Readiness {
 
     private static func generic(_ kind: GroupKind, _ object: JSONValue) -> WaitVerdict {
         if let stalled = find("Stalled", object), stalled["status"]?.stringValue == "True" { return .failed(reason: text(stalled), log: nil) }
-        if find("Ready", object) != nil { return isBehind(kind, object) ?? condition("Ready", value: "True", object) }
+        if find("Ready", object) != nil { return condition("Ready", value: "True", kind, object) }
         if stateless.contains(kind.group) || (kind.group.isEmpty && statelessCore.contains(kind.kind)) { return .met }
         if kind == GroupKind(group: "batch", kind: "CronJob") { return .met }
         return isBehind(kind, object) ?? .pending("has no Ready condition yet (another condition or field: `for: condition=…`, `for: jsonpath=…`)")
     }
 
     /// The condition of that type, judged; an older generation's tells nothing.
-    static func condition(_ type: String, value: String, _ object: JSONValue) -> WaitVerdict {
+    static func condition(_ type: String, value: String, _ kind: GroupKind, _ object: JSONValue) -> WaitVerdict {
+        if let behind = isBehind(kind, object) { return behind }
         guard let condition = find(type, object) else { return .pending("has no condition \(type) yet") }
         if let observed = condition["observedGeneration"]?.intValue, let wanted = object["metadata"]?["generation"]?.intValue, observed < wanted {
             return .pending("condition \(type) is still that of an earlier version")
@@ -106,11 +107,11 @@ enum Readiness {
         return .pending("\(count(object, "succeeded")) of \(wanted) runs done, \(count(object, "active")) running, \(count(object, "failed")) failed")
     }
 
-    private static func pod(_ object: JSONValue) -> WaitVerdict {
+    private static func pod(_ kind: GroupKind, _ object: JSONValue) -> WaitVerdict {
         switch object["status"]?["phase"]?.stringValue {
         case "Succeeded": return .met
         case "Failed": return .failed(reason: PodTrouble(object)?.reason ?? "the pod failed", log: PodTrouble(object)?.log)
-        default: return condition("Ready", value: "True", object)
+        default: return condition("Ready", value: "True", kind, object)
         }
     }
 
@@ -153,7 +154,7 @@ enum Readiness {
     private static let workloads: Set<String> = ["Deployment", "StatefulSet", "DaemonSet"]
 
     /// What to wait for while the object's status is that of an earlier version of it.
-    static func isBehind(_ kind: GroupKind, _ object: JSONValue) -> WaitVerdict? {
+    private static func isBehind(_ kind: GroupKind, _ object: JSONValue) -> WaitVerdict? {
         guard let wanted = object["metadata"]?["generation"]?.intValue, let observed = object["status"]?["observedGeneration"]?.intValue,
             observed < wanted
         else {

@@ -52,8 +52,7 @@ extension WaitGoal {
         case .deleted: return .pending(Readiness.deletionText(object))
         case .field(let path, let value): return Self.judge(path, value, object)
         case .condition(let type, let value):
-            let verdict = Readiness.isBehind(kind, object) ?? Readiness.condition(type, value: value, object)
-            return Self.consider(verdict, observed.pods, kind, object)
+            return Self.consider(Readiness.condition(type, value: value, kind, object), observed.pods, kind, object)
         case .ready:
             return Self.consider(Readiness.judge(kind, object, endpoints: observed.endpoints), observed.pods, kind, object)
         }

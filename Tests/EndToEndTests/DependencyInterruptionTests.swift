@@ -47,8 +47,8 @@ struct DependencyInterruptionTests {
                 let held = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: held, finalizers: [example.com/held]}\n"
                 try project.write("k8s/a.yaml", held + "---\n" + Project.configMap("free"))
                 #expect(try await project.deps("apply").exitCode == 0)
-                let late = try await project.deps("delete", "--timeout", "3s")
-                #expect(late.exitCode == 7 && late.errors.contains("not gone after 3.0 s"), "\(late)")
+                let late = try await project.deps("delete", "--timeout", "10s")
+                #expect(late.exitCode == 7 && late.errors.contains("not gone after 10.0 s"), "\(late)")
                 let why = "waiting for ConfigMap \(project.namespace)/held to go: is being deleted, waiting for example.com/held"
                 #expect(late.output.contains(why), "\(late)")
                 #expect(try await project.object(.configMaps, "free") == nil)

@@ -33,8 +33,8 @@ struct DependencySyncTests {
 
                 // The limit is that of the whole command.
                 try dependency("one", wait: "{kind: ConfigMap, name: later, for: exists, timeout: 10m}")
-                let late = try await application.seactl("env", "sync", "--with-deps", "--timeout", "5s")
-                #expect(late.exitCode == 7 && late.errors.contains("are not ready after 5.0 s; nothing was synced"), "\(late)")
+                let late = try await application.seactl("env", "sync", "--with-deps", "--timeout", "20s")
+                #expect(late.exitCode == 7 && late.errors.contains("are not ready after 20.0 s; nothing was synced"), "\(late)")
                 #expect(try await environment() == nil)
 
                 try dependency("two", wait: "{kind: ConfigMap, name: settings, for: \"jsonpath={.data.value}=two\"}")

@@ -15,11 +15,11 @@ struct DependencyWaitTests {
             try await Project.with(cluster) { project in
                 try project.manifest(
                     waiting: """
-                        {kind: Deployment, name: web, timeout: 90s}, {kind: StatefulSet, name: db, timeout: 90s}, {kind: DaemonSet, name: agent, timeout: 90s}, \
-                        {kind: Job, name: once, timeout: 90s}, {kind: Pod, name: alone, timeout: 90s}, {kind: PersistentVolumeClaim, name: data, timeout: 90s}, \
-                        {kind: Service, name: web, timeout: 90s}, {kind: CustomResourceDefinition, name: tables.\(project.group)}, \
-                        {kind: Deployment, name: web, for: condition=Available, timeout: 90s}, {kind: Secret, name: word}, \
-                        {kind: PersistentVolumeClaim, name: data, for: "jsonpath={.status.phase}=Bound", timeout: 90s}, \
+                        {kind: Deployment, name: web, timeout: 5m}, {kind: StatefulSet, name: db, timeout: 5m}, {kind: DaemonSet, name: agent, timeout: 5m}, \
+                        {kind: Job, name: once, timeout: 5m}, {kind: Pod, name: alone, timeout: 5m}, {kind: PersistentVolumeClaim, name: data, timeout: 5m}, \
+                        {kind: Service, name: web, timeout: 5m}, {kind: CustomResourceDefinition, name: tables.\(project.group)}, \
+                        {kind: Deployment, name: web, for: condition=Available, timeout: 5m}, {kind: Secret, name: word}, \
+                        {kind: PersistentVolumeClaim, name: data, for: "jsonpath={.status.phase}=Bound", timeout: 5m}, \
                         {kind: PersistentVolumeClaim, name: data, for: "jsonpath={.spec.volumeName}"}, \
                         {kind: Deployment, name: web, for: exists}, {kind: ConfigMap, name: nobody, for: delete}
                         """)
@@ -84,7 +84,7 @@ struct DependencyWaitTests {
     @Test func whatIsCorrectedBecomesReadyThoughItsLastPodsCrash() async throws {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
-                try project.manifest(waiting: "{kind: Deployment, name: web, timeout: 90s}, {kind: DaemonSet, name: agent, timeout: 90s}")
+                try project.manifest(waiting: "{kind: Deployment, name: web, timeout: 5m}, {kind: DaemonSet, name: agent, timeout: 5m}")
                 func write(_ python: String, ready: String) throws {
                     try project.write(
                         "k8s/a.yaml",
@@ -126,10 +126,10 @@ struct DependencyWaitTests {
     @Test func aWaitThatTakesTooLongSaysWhatIsMissing() async throws {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
-                try project.manifest(waiting: "{kind: Deployment, name: web, timeout: 3s}")
+                try project.manifest(waiting: "{kind: Deployment, name: web, timeout: 10s}")
                 try project.write("k8s/a.yaml", project.workload("Deployment", "web", Self.sleeps, ready: "/tmp/never"))
                 let ended = try await project.deps("apply")
-                #expect(ended.exitCode == 7 && ended.errors.contains("is not ready after 3.0 s"), "\(ended)")
+                #expect(ended.exitCode == 7 && ended.errors.contains("is not ready after 10.0 s"), "\(ended)")
                 #expect(ended.errors.contains("0 of 1 pods"), "\(ended)")
             }
         }
@@ -147,13 +147,13 @@ struct DependencyWaitTests {
                 #expect(try await project.deps("apply").errors.contains("the cluster has no kind Unheard"))
 
                 // Made by somebody else, while the wait goes on.
-                try project.manifest(waiting: "{kind: ConfigMap, name: later, for: exists, timeout: 60s}")
+                try project.manifest(waiting: "{kind: ConfigMap, name: later, for: exists, timeout: 5m}")
                 async let ended = project.deps("apply")
                 _ = try await cluster.eventually("the set") { try await project.object(.configMaps, "a") }
                 #expect(try await project.kubectl("-n", project.namespace, "create", "configmap", "later").exitCode == 0)
                 #expect(try await ended.exitCode == 0)
 
-                try project.manifest(waiting: "{kind: ConfigMap, name: later, for: delete, timeout: 60s}")
+                try project.manifest(waiting: "{kind: ConfigMap, name: later, for: delete, timeout: 5m}")
                 async let gone = project.deps("apply")
                 #expect(try await project.kubectl("-n", project.namespace, "delete", "configmap", "later").exitCode == 0)
                 #expect(try await gone.exitCode == 0)
@@ -165,7 +165,7 @@ struct DependencyWaitTests {
         try await TestCluster.with { cluster in
             try await Project.with(cluster) { project in
                 try project.manifest(
-                    waiting: "{kind: Table, name: mine, timeout: 60s}, {kind: Table, name: mine, for: condition=Degraded=False, timeout: 60s}")
+                    waiting: "{kind: Table, name: mine, timeout: 5m}, {kind: Table, name: mine, for: condition=Degraded=False, timeout: 5m}")
                 try project.write("k8s/a.yaml", project.definition() + "---\n" + project.table("mine"))
                 async let ended = project.deps("apply")
                 let type = ResourceType(group: project.group, version: "v1", plural: "tables", kind: "Table")

@@ -31,7 +31,7 @@ struct DeployFailureTests {
             let url = try await application.works(says: "hello one")
             try application.configure("readinessProbe: {tcpSocket: {port: 9}, periodSeconds: 1}")
             let ended = try await application.fails(
-                .init(.notReady, exit: 6, at: .deployed, saying: "Readiness probe failed", "connection refused"), "--timeout", "30s")
+                .init(.notReady, exit: 6, at: .deployed, saying: "Readiness probe failed", "connection refused"), "--timeout", "60s")
             // Too long is no reason: all that the cluster says is told.
             for text in ["Deployed=Unknown (NotReady)", "LAST SEEN", "Pod/web-", "Unhealthy"] {
                 #expect(ended.errors.contains(text), "'\(text)' is not in \(ended)")

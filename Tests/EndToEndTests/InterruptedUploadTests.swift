@@ -57,7 +57,7 @@ struct InterruptedUploadTests {
     }
 
     private func arrived(_ cluster: TestCluster, _ application: Application, _ isEnough: (Set<Digest>) -> Bool) async throws -> Set<Digest> {
-        try await cluster.eventually("packs to arrive", within: .seconds(120)) {
+        try await cluster.eventually("packs to arrive") {
             let found = Set(try await chunks(cluster, application).map(\.chunk))
             return isEnough(found) ? found : nil
         }

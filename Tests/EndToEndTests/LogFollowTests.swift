@@ -16,7 +16,7 @@ struct LogFollowTests {
             try await DependencyProject.with(cluster) { project in
                 // Some lines come at once, so that a second holds many.
                 let counts = "import time; [(print(n), time.sleep(0.1 if n % 20 == 0 else 0)) for n in range(\(Self.count))]"
-                try project.manifest(waiting: "{kind: Pod, name: talks, for: \"jsonpath={.status.containerStatuses[*].containerID}\", timeout: 90s}")
+                try project.manifest(waiting: "{kind: Pod, name: talks, for: \"jsonpath={.status.containerStatuses[*].containerID}\", timeout: 5m}")
                 try project.write("k8s/pod.yaml", project.workload("Pod", "talks", counts))
                 let applied = try await project.deps("apply")
                 #expect(applied.exitCode == 0, "\(applied)")

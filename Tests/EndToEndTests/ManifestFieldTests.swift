@@ -208,7 +208,7 @@ struct ManifestFieldTests {
         _ = try await client.mergePatch(
             Environment.resource, ["metadata": ["annotations": [Names.syncedAtAnnotation: "2001-02-03T04:05:06Z"]]], name: application.name,
             namespace: application.namespace)
-        _ = try await application.cluster.eventually("the namespace to go", within: .seconds(120)) {
+        _ = try await application.cluster.eventually("the namespace to go") {
             let namespace = try await client.getIfPresent(Namespace.self, application.namespace)
             return namespace == nil || namespace?.metadata.deletionTimestamp != nil ? true : nil
         }

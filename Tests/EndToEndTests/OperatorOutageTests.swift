@@ -103,10 +103,10 @@ extension OutageTests {
                 try await Application.with(cluster) { application in
                     let url = try await application.works(says: "hello one")
                     // With the operator's own 300 s this would take five minutes.
-                    try await cluster.withOperator(["--progress-deadline=12"]) {
+                    try await cluster.withOperator(["--progress-deadline=20"]) {
                         try application.configure("readinessProbe: {tcpSocket: {port: 9}, periodSeconds: 1}")
                         try await application.fails(
-                            .init(.notReady, exit: 5, at: .deployed, saying: "12 s", "Readiness probe failed", "connection refused"))
+                            .init(.notReady, exit: 5, at: .deployed, saying: "20 s", "Readiness probe failed", "connection refused"))
                         try await application.serves(url, "hello one")
                     }
                     try application.configure()
@@ -205,7 +205,7 @@ extension TestCluster {
         let patch: JSONValue = ["spec": ["replicas": .int(replicas), "template": ["spec": ["containers": [container]]]]]
         let set = try await client.mergePatch(.deployments, patch, name: Self.deployment.name, namespace: Self.deployment.namespace)
         let generation = set["metadata"]?["generation"]?.intValue ?? 0
-        _ = try await eventually("the operator with \(replicas) pods", within: .seconds(90)) { () -> Bool? in
+        _ = try await eventually("the operator with \(replicas) pods") { () -> Bool? in
             let now = try await client.get(Deployment.self, Self.deployment.name, namespace: Self.deployment.namespace ?? "")
             let pods = try await client.list(
                 Pod.self, namespace: Self.deployment.namespace, labelSelector: "app.kubernetes.io/name=seaway,app.kubernetes.io/part-of=seaway")

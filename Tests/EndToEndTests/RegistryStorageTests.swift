@@ -139,7 +139,7 @@ private struct InstalledRegistry: Sendable {
             }
             try await create(object)
         }
-        _ = try await cluster.eventually("the registry", within: .seconds(120)) {
+        _ = try await cluster.eventually("the registry") {
             let deployment = try await cluster.client.get(Deployment.self, "registry", namespace: namespace)
             return deployment.status?.availableReplicas == 1 ? true : nil
         }
@@ -188,7 +188,7 @@ private struct InstalledRegistry: Sendable {
             "apiVersion": "v1", "kind": "Pod", "metadata": ["name": .string(name), "namespace": .string(namespace)],
             "spec": ["restartPolicy": "Never", "containers": [container], "volumes": [["name": "layers", "emptyDir": [:]]]],
         ])
-        let pod = try await cluster.eventually("the pod \(name)", within: .seconds(240)) {
+        let pod = try await cluster.eventually("the pod \(name)") {
             let pod = try await cluster.client.get(Pod.self, name, namespace: namespace)
             return ["Succeeded", "Failed"].contains(pod.status?.phase ?? "") ? pod : nil
         }

@@ -158,6 +158,23 @@ struct ReadinessTests {
             "metadata": ["generation": 2], "status": ["conditions": [["type": "Ready", "status": "True", "observedGeneration": 1]]],
         ]
         #expect(judge("x.io", "Thing", behind) != .met)
+        // A status of an earlier generation tells nothing, whoever writes it.
+        let ready: JSONValue = [
+            "metadata": ["generation": 2],
+            "status": [
+                "observedGeneration": 1, "phase": "Running",
+                "conditions": [
+                    ["type": "Ready", "status": "True"], ["type": "Available", "status": "True"], ["type": "Established", "status": "True"],
+                ],
+            ],
+        ]
+        for (group, kind) in [
+            ("x.io", "Thing"), ("", "Pod"), ("apiregistration.k8s.io", "APIService"), ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ] {
+            #expect(judge(group, kind, ready) == .pending("its controller has not seen the change yet"), "\(kind)")
+            let condition = WaitGoal.condition("Ready", value: "True").judge(GroupKind(group: group, kind: kind), WaitObserved(object: ready))
+            #expect(condition == .pending("its controller has not seen the change yet"), "\(kind)")
+        }
         #expect(judge("x.io", "Thing", [:]) != .met)
         #expect(judge("", "Secret", [:]) == .met)
     }

@@ -106,12 +106,12 @@ extension PodmanTests {
                   - name: db
                     path: k8s/db
                     wait:
-                      - {kind: Deployment, name: db, timeout: 60s}
-                      - {kind: PersistentVolumeClaim, name: data, timeout: 10s}
-                      - {kind: Service, name: names, timeout: 10s}
+                      - {kind: Deployment, name: db, timeout: 5m}
+                      - {kind: PersistentVolumeClaim, name: data, timeout: 5m}
+                      - {kind: Service, name: names, timeout: 5m}
                   - name: others
                     path: k8s/others
-                    wait: [{kind: DaemonSet, name: agent, timeout: 60s}, {kind: Pod, name: once, timeout: 60s}, {kind: Pod, name: once, for: exists}]
+                    wait: [{kind: DaemonSet, name: agent, timeout: 5m}, {kind: Pod, name: once, timeout: 5m}, {kind: Pod, name: once, for: exists}]
 
             """
 

@@ -176,13 +176,13 @@ extension PodmanTests {
             // A probe that never passes; the time that a rollout gets is longer than a test has.
             try project.write("Dockerfile", good)
             try project.writeManifest(probe: "/nothere")
-            let unready = try await project.seactl("env", "sync", "--timeout", "12s")
+            let unready = try await project.seactl("env", "sync", "--timeout", "20s")
             #expect(unready.exitCode == 6)
             let waiting = try await project.status()
             #expect(waiting.message?.contains("GET :8080/nothere answered 404") == true, "\(waiting)")
             // Nobody waits any more, so what ran before serves; the next sync takes the newer one up.
             #expect(try await project.page() == "one dev")
-            let again = try await project.seactl("env", "sync", "--timeout", "12s")
+            let again = try await project.seactl("env", "sync", "--timeout", "20s")
             #expect(again.exitCode == 6 && again.errors.contains("answered 404"), "\(again)")
             #expect(try await project.page() == "one dev")
             try project.writeManifest()
