@@ -85,8 +85,8 @@ struct LookUps: Sendable {
                 let deployment = try await cluster.getIfPresent(Deployment.self, environment.name, namespace: namespace)
                 let owners = [job?.metadata, deployment?.metadata].compactMap { $0?.ownerReferences }.joined()
                 return owners.contains { $0.uid == uid } ? .yes : .no
-            case .url(let url):
-                return await probe(url)
+            case .url(let url): return await probe(url)
+            case .ownPage(let url, let pod): return await hasOwnPage(url, pod: pod)
             }
         } catch {
             return .unavailable(String(describing: error))
@@ -97,13 +97,11 @@ struct LookUps: Sendable {
     private func probe(_ url: String) async -> Answer {
         guard let host = URL(string: url)?.host() else { return .yes }
         do {
-            let response = try await get(host: host)
-            switch response.status {
-            case 502, 503, 504: return .unavailable("the ingress controller answers \(response.status)")
-            case 404:
-                // An application may well answer 404 itself; a route that is missing answers as for a host that nobody has.
-                let unknown = try await get(host: "no-such-host.invalid")
-                return unknown == response ? .no : .yes
+            let page = try await get(host: host)
+            switch page.status {
+            case 502, 503, 504: return .unavailable("the ingress controller answers \(page.status)")
+            // An application may well answer 404 itself; a route that is missing answers as for a host that nobody has.
+            case 404: return try await get(host: Self.hostOfNobody) == page ? .no : .yes
             default: return .yes
             }
         } catch {
@@ -111,13 +109,28 @@ struct LookUps: Sendable {
         }
     }
 
+    /// Whether the pod has another page for `url` than the ingress controller has for a host that nobody has.
+    private func hasOwnPage(_ url: String, pod: String) async -> Answer {
+        guard let host = URL(string: url)?.host() else { return .no }
+        do {
+            async let own = get(host: host, from: pod)
+            async let missing = get(host: Self.hostOfNobody)
+            return try await own == missing ? .no : .yes
+        } catch {
+            return .unavailable("the pod cannot be asked")
+        }
+    }
+
+    private static let hostOfNobody = "no-such-host.invalid"
+
     private struct Page: Equatable {
         var status: UInt
         var body: Data
     }
 
-    private func get(host: String) async throws -> Page {
-        var request = HTTPClientRequest(url: "http://\(ingressAddress ?? host)/")
+    /// - Parameter address: `host:port`; the ingress controller's when it is not given.
+    private func get(host: String, from address: String? = nil) async throws -> Page {
+        var request = HTTPClientRequest(url: "http://\(address ?? ingressAddress ?? host)/")
         request.headers.replaceOrAdd(name: "Host", value: host)
         let response = try await http.execute(request, timeout: .seconds(2))
         // The start of a page is enough to tell two apart; the rest is dropped with the connection.

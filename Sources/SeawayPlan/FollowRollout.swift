@@ -159,7 +159,10 @@ extension Planner {
     static var patienceWithScheduler: Double { 30 }
     /// Seconds in which a node that could not pull an image tries again.
     private static var patienceWithNode: Double { 45 }
-    /// Seconds after which a page that cannot be told from a missing route is taken for the application's own.
+    /// Seconds in which ingress controllers hear of pods that come and go.
+    private static var timeToRoute: Double { 2.5 }
+    /// Seconds after which a page as for a host that nobody has is taken for what the Ingress is meant to show: its annotations may ask
+    /// the application for another page than we do, or route encrypted requests only.
     private static var patienceWithRouting: Double { 10 }
 
     /// Seconds in which Kubernetes gives up pods of an earlier revision that were refused.
@@ -179,10 +182,15 @@ extension Planner {
 
     /// Seconds since the last pod of the wanted revision became ready: before that there was nothing to route to.
     private var secondsSinceReady: Double {
-        let times = observed.pods.filter(render.isCurrent).compactMap { $0.status?.conditions?[type: "Ready"]?.lastTransitionTime }
-        guard let last = times.max() else { return .infinity }
+        let conditions = observed.pods.filter(render.isCurrent).compactMap { $0.status?.conditions?[type: "Ready"] }
+        // The watch of Deployments may be ahead of that of pods.
+        if !conditions.isEmpty, !conditions.contains(where: \.isTrue) { return 0 }
+        guard let last = conditions.filter(\.isTrue).compactMap(\.lastTransitionTime).max() else { return .infinity }
         return observed.now.date.timeIntervalSince(last.date)
     }
+
+    /// Seconds in which there was something to route to.
+    private var secondsToRoute: Double { min(secondsSinceRollout, secondsSinceReady) }
 
     private mutating func finishRollout() {
         // A pod that is going away may still be served by a load balancer that has not heard of it yet.
@@ -196,9 +204,10 @@ extension Planner {
             switch ask(.url(url)) {
             case nil: return
             case .yes: break
-            case .no where min(secondsSinceRollout, secondsSinceReady) > Self.patienceWithRouting: break
             case .unavailable(let why): return waitForURL("\(url) does not answer: \(why)")
-            case .no, .lines, .queued: return waitForURL("\(url) is not routed yet")
+            case .no, .lines, .queued:
+                guard let lacksRoute = lacksRoute(url) else { return }
+                if lacksRoute { return waitForURL("\(url) is not routed yet") }
             }
         }
         plan.progress.deployment = .done(.rolledOut, "revision \(spec.revision.prefix(12)) runs")
@@ -206,14 +215,27 @@ extension Planner {
         plan.progress.deployedImage = render.image
     }
 
+    /// Whether an answer as for a host that nobody has means that the route is missing; `nil` when there is something to ask first.
+    ///
+    /// Applications answer so, too: one that is written in Go may well have the same page for what it does not know as an ingress
+    /// controller in Go. Then nobody can tell the two apart, and need not: whoever opens the URL sees the same.
+    private mutating func lacksRoute(_ url: String) -> Bool? {
+        guard secondsToRoute > Self.timeToRoute else { return true }
+        let ready = observed.pods.first { render.isCurrent($0) && $0.status?.conditions?[type: "Ready"]?.isTrue ?? false }
+        if secondsToRoute < Self.patienceWithRouting, let pod = ready?.status?.podIP, let port = render.ingressPort {
+            guard let answer = ask(.ownPage(url: url, pod: pod.contains(":") ? "[\(pod)]:\(port)" : "\(pod):\(port)")) else { return nil }
+            if answer == .no { return false }
+        }
+        return secondsToRoute < Self.patienceWithRouting
+    }
+
     private mutating func waitForURL(_ state: String) {
-        let waited = secondsSinceRollout
-        if waited > Double(settings.progressDeadline) {
+        if secondsSinceRollout > Double(settings.progressDeadline) {
             plan.progress.deployment = .failed(.notReady, state)
             plan.requeueAfter = 10
         } else {
             plan.progress.deployment = .working(.rollingOut, state)
-            plan.requeueAfter = waited < 5 ? 0.2 : 2
+            plan.requeueAfter = secondsToRoute < 5 ? 0.2 : 2
         }
     }
 
@@ -225,7 +247,7 @@ extension Planner {
     /// Nodes hear of an endpoint that leaves within a second, ingress controllers within about two, so pods that drain or that
     /// ignore SIGTERM do not hold the rollout for their whole grace period.
     private func secondsToWait(for leaving: [Pod]) -> Double? {
-        let limit = render.urls.isEmpty ? 1.0 : 2.5
+        let limit = render.urls.isEmpty ? 1.0 : Self.timeToRoute
         let waits = leaving.compactMap { pod -> Double? in
             guard let deletion = pod.metadata.deletionTimestamp else { return limit }
             let grace = Double(render.gracePeriod)

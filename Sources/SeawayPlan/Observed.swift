@@ -43,8 +43,10 @@ public enum Question: Hashable, Sendable {
     case log(pod: String, container: String, previous: Bool)
     /// Whether the API server holds objects of the Environment that the watch has not shown yet.
     case objectsLeft
-    /// Whether a request for this URL reaches the application.
+    /// Whether a request for this URL reaches the application; no, when the ingress controller answers as for a host that nobody has.
     case url(String)
+    /// Whether a pod (`host:port`) answers this URL otherwise than the ingress controller does for a host that nobody has.
+    case ownPage(url: String, pod: String)
 }
 
 public enum Answer: Hashable, Sendable {

@@ -167,8 +167,11 @@ extension Rendering {
         ])
     }
 
+    /// The port of Service and pods that the Ingress names.
+    var ingressPort: Int? { spec.network?.ingress?.port ?? ports.first?.port }
+
     var ingress: JSONValue? {
-        guard wantsIngress, let first = ports.first else { return nil }
+        guard wantsIngress, let port = ingressPort, !ports.isEmpty else { return nil }
         let ingress = spec.network?.ingress
         return sealed([
             "apiVersion": "networking.k8s.io/v1",
@@ -184,7 +187,7 @@ extension Rendering {
                             "paths": [
                                 [
                                     "path": "/", "pathType": "Prefix",
-                                    "backend": ["service": ["name": .string(name), "port": ["number": .int(ingress?.port ?? first.port)]]],
+                                    "backend": ["service": ["name": .string(name), "port": ["number": .int(port)]]],
                                 ]
                             ]
                         ],

@@ -73,6 +73,29 @@ struct SyncTests {
         }
     }
 
+    @Test func anApplicationMayAnswerLikeAnIngressControllerWithoutARoute() async throws {
+        try await TestCluster.with { cluster in
+            try await Application.with(cluster) { application in
+                let first = try await application.sync()
+                let url = try #require(first.url, "\(first.ended)")
+                let unknown = try await fetch(url.replacing("//\(application.name).", with: "//nobody."))
+                try #require(unknown.status == 404, "\(unknown)")
+                let server = try #require(application.webServer(says: "")["server.py"])
+                try application.write("page.txt", unknown.body)
+                try application.write("server.py", server.replacing("200", with: "404"))
+                let synced = try await application.sync()
+                try #require(synced.ended.exitCode == 0, "\(synced.ended)")
+                #expect(try await fetch(url) == unknown)
+                // The application was asked itself, rather than given a time in which to get a route.
+                let operators = try await cluster.client.list(
+                    Pod.self, namespace: Names.systemNamespace, labelSelector: "app.kubernetes.io/name=seaway")
+                let addresses = operators.items.compactMap { $0.status?.podIP }
+                let log = try await application.seactl("env", "logs")
+                #expect(addresses.contains { log.output.contains("\($0) - - ") }, "\(addresses): \(log)")
+            }
+        }
+    }
+
     @Test func twoPeopleWithOneNameDoNotMeet() async throws {
         try await TestCluster.with { cluster in
             try await Application.with(cluster) { mine in

@@ -51,12 +51,43 @@ struct PlanRegressionTests {
         #expect(plan(state, settings).questions == [.image(tag: digest(state.environment))])
     }
 
+    /// A rollout that began `now`, with a pod, whose URL is answered as for a host that nobody has.
+    private func unrouted(ready: String, since: Timestamp = now) throws -> Observed {
+        let environment = environment()
+        var pod = pod("shop-1", labels: labels(environment))
+        pod.status = .init(podIP: "10.0.0.7", conditions: [.init(type: "Ready", status: ready, lastTransitionTime: since)])
+        var state = try deployed(environment, available: 1, pods: [pod]).answering([.url(url): .no])
+        state.environment.status = settle(plan(state, settings), [], of: environment, now: now).status
+        return state
+    }
+
+    private let url = "http://shop.dev.localhost:31080/"
+    private var ownPage: Question { .ownPage(url: url, pod: "10.0.0.7:8080") }
+
+    private func later(_ seconds: Double) -> Timestamp { Timestamp(now.date.addingTimeInterval(seconds)) }
+
     @Test func aPageThatLooksLikeAMissingRouteIsTheApplicationsInTheEnd() throws {
-        var state = try deployed(environment(), available: 1).answering([.url("http://shop.dev.localhost:31080/"): .no])
-        state.environment.status = settle(plan(state, settings), [], of: state.environment, now: now).status
-        #expect(!plan(state, settings).progress.deployment.isDone)
-        state.now = Timestamp(now.date.addingTimeInterval(11))
+        var state = try unrouted(ready: "True")
+        // Routes come within two seconds as a rule: until then nobody is asked.
+        #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "\(url) is not routed yet"))
+        state.now = later(3)
+        #expect(plan(state, settings).questions == [ownPage])
+        #expect(plan(state.answering([ownPage: .no]), settings).progress.deployment.isDone)
+        for other in [Answer.yes, .unavailable("nobody there")] {
+            #expect(!plan(state.answering([ownPage: other]), settings).progress.deployment.isDone)
+        }
+        state.now = later(11)
         #expect(plan(state, settings).progress.deployment.isDone)
+    }
+
+    @Test func aRouteIsWaitedForFromWhenAPodIsKnownToBeReady() throws {
+        // The Deployment counts it already; the pod, as its own watch told, has not been ready since it was made.
+        var state = try unrouted(ready: "False")
+        state.now = later(11)
+        #expect(plan(state, settings).progress.deployment == .working(.rollingOut, "\(url) is not routed yet"))
+        state = try unrouted(ready: "True", since: later(10))
+        state.now = later(11)
+        #expect(!plan(state, settings).progress.deployment.isDone)
     }
 
     @Test func aPodThatNoNodeTakesIsAFailureAfterAWhile() throws {

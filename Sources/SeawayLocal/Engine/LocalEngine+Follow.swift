@@ -203,7 +203,7 @@ extension LocalEngine {
 
     private func answer(_ question: Question, _ record: LocalRecord) async throws -> Answer {
         switch question {
-        case .source, .buildSlot, .url: return .yes
+        case .source, .buildSlot, .url, .ownPage: return .yes
         case .defaultStorageClass, .objectsLeft: return .no
         // There is no cluster that would record any.
         case .warnings: return .lines([])
