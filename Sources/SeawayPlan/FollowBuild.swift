@@ -76,7 +76,7 @@ extension Planner {
                     exitCode: ended.exitCode)
             }
         } else if let failure = job.failure {
-            plan.progress.image = .failed(.buildFailed, failure.message ?? "the build Job failed")
+            plan.progress.image = ended(failure, pod)
         } else if let (container, why) = unpullable(pod) {
             plan.progress.image = .failed(
                 .buildFailed, "the build cannot start: the node cannot pull the image of its container '\(container)': \(why)")
@@ -97,6 +97,25 @@ extension Planner {
         if case .working = plan.progress.image, let left = secondsUntilOverdue(job) { plan.requeueAfter = min(plan.requeueAfter ?? left, left) }
         return false
     }
+
+    /// What is told of a Job that failed without a container that ended: a pod that was evicted, or deleted.
+    private mutating func ended(_ failure: ObjectCondition, _ pod: Pod?) -> Step {
+        if let known = toldFailure(.imageBuilt) { return .failed(known.reason, known.message) }
+        // The watch of Jobs may be ahead of that of pods; a container's end says best why.
+        let age = observed.now.date.timeIntervalSince((failure.lastTransitionTime ?? .distantPast).date)
+        let isBehind = pod.map { !$0.isOver } ?? false
+        let patience = isBehind ? Self.patienceWithEndingPods : Self.patienceWithCluster
+        if age < patience {
+            plan.requeueAfter = patience - age + 0.1
+            return .working(.building, buildProgress(of: pod))
+        }
+        let why = [pod?.status?.reason, pod?.status?.message].compactMap(\.self)
+        guard why.isEmpty else { return .failed(.buildFailed, "the build's pod failed: \(why.joined(separator: ": "))") }
+        return .failed(.buildFailed, failure.message ?? "the build Job failed")
+    }
+
+    /// Seconds in which a pod whose Job has failed is seen to have ended.
+    private static var patienceWithEndingPods: Double { 5 }
 
     /// Seconds until Kubernetes should long have ended this Job for its deadline; `nil` for one that has ended.
     private func secondsUntilOverdue(_ job: Job) -> Double? {

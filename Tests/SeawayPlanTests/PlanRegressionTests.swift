@@ -90,6 +90,36 @@ struct PlanRegressionTests {
         #expect(!plan(state, settings).progress.deployment.isDone)
     }
 
+    @Test func aJobThatFailedBeforeItsPodIsSeenToHaveEndedIsNoFailureYet() throws {
+        let environment = environment()
+        let failed = ObjectCondition(
+            type: "Failed", status: "True", reason: "BackoffLimitExceeded", message: "the limit is reached", lastTransitionTime: now)
+        var state = observed(environment).answering(sourceAnswer(environment))
+        state.job = job(environment, status: .init(conditions: [failed]))
+        let running = pod("p", app: .init(name: "build", state: .init(running: .init(startedAt: now))))
+        state.buildPods = [running]
+        state.now = later(1)
+        #expect(plan(state, settings).progress.image == .working(.building, "building the image"))
+        #expect(plan(state, settings).requeueAfter == 4.1)
+        // Its end tells more than the Job.
+        state.buildPods = [pod("p", app: .init(name: "build", state: .init(terminated: .init(exitCode: 1, reason: "Error"))))]
+        #expect(plan(state, settings).questions == [.log(pod: "p", container: "build", previous: false)])
+
+        // It may never be told, by a pod that was deleted or whose node is gone.
+        state.buildPods = [running]
+        state.now = later(6)
+        #expect(plan(state, settings).progress.image == .failed(.buildFailed, "the limit is reached"))
+        var evicted = running
+        evicted.status = .init(phase: "Failed", reason: "Evicted", message: "the node was low on memory")
+        state.buildPods = [evicted]
+        let made = plan(state, settings)
+        #expect(made.progress.image == .failed(.buildFailed, "the build's pod failed: Evicted: the node was low on memory"))
+        // What was told stays when the pod goes.
+        state.environment.status = settle(made, [], of: environment, now: state.now).status
+        state.buildPods = []
+        #expect(plan(state, settings).progress.image == made.progress.image)
+    }
+
     @Test func aPodThatNoNodeTakesIsAFailureAfterAWhile() throws {
         let environment = environment()
         var pending = pod("shop-1", labels: labels(environment))
