@@ -38,6 +38,9 @@ public struct RegistryClient: Sendable {
             settings.tlsConfiguration = tls
         }
         settings.redirectConfiguration = .disallow
+        // A registry may refuse an upload before it has read it, and async-http-client crashes when one does so with HTTP/2
+        // (swift-server/async-http-client#922).
+        settings.httpVersion = .http1Only
         settings.timeout = .init(connect: .seconds(5), read: .seconds(10))
         settings.connectionPool.retryConnectionEstablishment = false
         return settings

@@ -22,6 +22,15 @@ enum Lane: Sendable, CaseIterable {
         }
     }
 
+    /// HTTP/2 only where a request has no body: async-http-client crashes when a server answers, and resets the stream, before it has read
+    /// the body (swift-server/async-http-client#922), as an API server does that refuses a request by its head.
+    var httpVersion: HTTPClient.Configuration.HTTPVersion {
+        switch self {
+        case .watch, .log: .automatic
+        case .request, .proxy: .http1Only
+        }
+    }
+
     /// Between two pieces of the answer; the client's own `execute` deadline does not cover the body.
     var readTimeout: TimeAmount? {
         switch self {
@@ -47,6 +56,7 @@ extension HTTPTransport {
         let clients = Dictionary(
             uniqueKeysWithValues: Lane.allCases.map { lane in
                 var settings = base
+                settings.httpVersion = lane.httpVersion
                 settings.timeout = HTTPClient.Configuration.Timeout(connect: .seconds(10), read: lane.readTimeout, write: .seconds(60))
                 return (lane, HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings))
             })

@@ -15,10 +15,9 @@ enum TransportSettings {
         var settings = HTTPClient.Configuration(
             tlsConfiguration: try tls(configuration, certificate: configuration.credentials.clientCertificate))
         settings.redirectConfiguration = .disallow
-        settings.httpVersion = .automatic
         // A refused connection is told at once; whoever can wait tries again by itself.
         settings.connectionPool.retryConnectionEstablishment = false
-        // Without h2 every watch holds a connection.
+        // Without HTTP/2 every request that is under way holds a connection.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 128
         if let name = configuration.tlsServerName { settings.dnsOverride = [name: host] }
         if let proxy = configuration.proxyURL, !proxy.isEmpty {

@@ -55,7 +55,6 @@ struct OperatorService: ServiceLifecycle.Service {
         // A builder moves half a dozen layers at once; looking up images must not wait for them.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(64, 16 * options.maxConcurrentBuilds)
         configuration.timeout.read = .minutes(5)
-        configuration.httpVersion = .http1Only
         return configuration
     }
 

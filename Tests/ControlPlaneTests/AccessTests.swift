@@ -17,6 +17,30 @@ import Testing
         return configuration
     }
 
+    /// The server answers by the head alone, and gives the rest of the request up.
+    @Test func aRefusalBeforeTheBodyWasReadIsAnError() async throws {
+        let configuration = try configuration(token: "forged")
+        try await ControlPlane.withClient(configuration) { client in
+            let large: JSONValue = [
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "large", "namespace": "default"],
+                "data": ["text": .string(String(repeating: "x", count: 200_000))],
+            ]
+            try await withThrowingTaskGroup(of: Int?.self) { group in
+                for _ in 1...200 {
+                    group.addTask {
+                        do {
+                            _ = try await client.create(large)
+                            return nil
+                        } catch let error as KubernetesError {
+                            return error.status?.code
+                        }
+                    }
+                }
+                for try await code in group { #expect(code == 401) }
+            }
+        }
+    }
+
     @Test func tokensAreGoodForTheirAudienceAlone() async throws {
         try await ControlPlane.withNamespace { client, namespace in
             try await ControlPlane.wait(client, ServiceAccount.self, "default", namespace: namespace) { $0 != nil }
