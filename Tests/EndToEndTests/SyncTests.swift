@@ -80,6 +80,8 @@ struct SyncTests {
                 let url = try #require(first.url, "\(first.ended)")
                 let unknown = try await fetch(url.replacing("//\(application.name).", with: "//nobody."))
                 try #require(unknown.status == 404, "\(unknown)")
+                // No earlier pod is to answer in place of the next one.
+                try #require(try await application.seactl("env", "clean").exitCode == 0)
                 let server = try #require(application.webServer(says: "")["server.py"])
                 try application.write("page.txt", unknown.body)
                 try application.write("server.py", server.replacing("200", with: "404"))
