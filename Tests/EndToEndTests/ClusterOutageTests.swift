@@ -15,14 +15,14 @@ extension OutageTests {
         @Test func theAPIServerIsKilledAndThenEtcdHangs() async throws {
             try await TestCluster.with { cluster in
                 try await Application.with(cluster) { application in
-                    try application.write("Dockerfile", application.dockerfile("RUN sleep 25"))
+                    try application.write("Dockerfile", application.dockerfile("RUN sleep 35"))
                     async let syncing = application.sync()
                     try await application.builds()
                     let job = try await cluster.buildJob(application)
                     try await ClusterProcess("kube-apiserver").restart()
                     try await cluster.answers()
-                    // The longest pause of `seactl` before it asks again, and hears that.
-                    try await Task.sleep(for: .seconds(6))
+                    // Twice the longest pause of `seactl` before it asks again, and hears that.
+                    try await Task.sleep(for: .seconds(12))
                     // The build ends meanwhile, and nobody can write that down.
                     try await ClusterProcess("etcd").frozen { try await Task.sleep(for: .seconds(30)) }
 
