@@ -183,10 +183,10 @@ extension Planner {
     /// Seconds since the last pod of the wanted revision became ready: before that there was nothing to route to.
     private var secondsSinceReady: Double {
         let conditions = observed.pods.filter(render.isCurrent).compactMap { $0.status?.conditions?[type: "Ready"] }
+        let ready = conditions.filter(\.isTrue)
         // The watch of Deployments may be ahead of that of pods.
-        if !conditions.isEmpty, !conditions.contains(where: \.isTrue) { return 0 }
-        guard let last = conditions.filter(\.isTrue).compactMap(\.lastTransitionTime).max() else { return .infinity }
-        return observed.now.date.timeIntervalSince(last.date)
+        if ready.isEmpty, !conditions.isEmpty { return 0 }
+        return ready.compactMap(\.lastTransitionTime).max().map { observed.now.date.timeIntervalSince($0.date) } ?? .infinity
     }
 
     /// Seconds in which there was something to route to.
@@ -221,12 +221,10 @@ extension Planner {
     /// controller in Go. Then nobody can tell the two apart, and need not: whoever opens the URL sees the same.
     private mutating func lacksRoute(_ url: String) -> Bool? {
         guard secondsToRoute > Self.timeToRoute else { return true }
+        guard secondsToRoute < Self.patienceWithRouting else { return false }
         let ready = observed.pods.first { render.isCurrent($0) && $0.status?.conditions?[type: "Ready"]?.isTrue ?? false }
-        if secondsToRoute < Self.patienceWithRouting, let pod = ready?.status?.podIP, let port = render.ingressPort {
-            guard let answer = ask(.ownPage(url: url, pod: pod.contains(":") ? "[\(pod)]:\(port)" : "\(pod):\(port)")) else { return nil }
-            if answer == .no { return false }
-        }
-        return secondsToRoute < Self.patienceWithRouting
+        guard let pod = ready?.status?.podIP, let port = render.ingressPort else { return true }
+        return ask(.ownPage(url: url, pod: pod.contains(":") ? "[\(pod)]:\(port)" : "\(pod):\(port)")).map { $0 != .no }
     }
 
     private mutating func waitForURL(_ state: String) {

@@ -44,8 +44,7 @@ struct OperatorRestartTests {
     }
 
     private func operatorRestarts(_ cluster: TestCluster) async throws -> Int {
-        let pods = try await cluster.client.list(Pod.self, namespace: Names.systemNamespace, labelSelector: "app.kubernetes.io/name=seaway")
-        return pods.items.compactMap { $0.status?.containerStatuses?.first?.restartCount }.reduce(0, +)
+        try await cluster.operatorPods().compactMap { $0.status?.containerStatuses?.first?.restartCount }.reduce(0, +)
     }
 
     /// Sends SIGKILL to the processes with this command line; a container's processes are visible on its node.

@@ -89,9 +89,7 @@ struct SyncTests {
                 try #require(synced.ended.exitCode == 0, "\(synced.ended)")
                 #expect(try await fetch(url) == unknown)
                 // The application was asked itself, rather than given a time in which to get a route.
-                let operators = try await cluster.client.list(
-                    Pod.self, namespace: Names.systemNamespace, labelSelector: "app.kubernetes.io/name=seaway")
-                let addresses = operators.items.compactMap { $0.status?.podIP }
+                let addresses = try await cluster.operatorPods().compactMap { $0.status?.podIP }
                 let log = try await application.seactl("env", "logs")
                 #expect(addresses.contains { log.output.contains("\($0) - - ") }, "\(addresses): \(log)")
             }

@@ -61,6 +61,11 @@ struct TestCluster: Sendable {
         try await client.get(Environment.self, application.name, namespace: application.namespace)
     }
 
+    /// The pods of Seaway's operator.
+    func operatorPods() async throws -> [Pod] {
+        try await client.list(Pod.self, namespace: Names.systemNamespace, labelSelector: "app.kubernetes.io/name=seaway").items
+    }
+
     /// The uid of the build Job; another uid is another build.
     func buildJob(_ application: Application) async throws -> String? {
         try await client.getIfPresent(Job.self, Names.buildJob(of: application.name), namespace: application.namespace)?.metadata.uid
