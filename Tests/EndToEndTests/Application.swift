@@ -97,22 +97,26 @@ struct Application: Sendable {
     func seactl(_ arguments: String...) async throws -> Ended { try await seactl(arguments) }
 
     /// Runs the `seactl` that was just built, and checks every status that the Environment has meanwhile.
-    /// - Parameter ending: as in `run`.
+    /// - Parameters:
+    ///   - ending: as in `run`.
+    ///   - hearing: as in `run`.
     func seactl(
-        _ arguments: [String], kubeconfig: String? = nil, ending: (signal: Signal, after: @Sendable () async throws -> Void)? = nil
+        _ arguments: [String], kubeconfig: String? = nil, ending: (signal: Signal, after: @Sendable () async throws -> Void)? = nil,
+        hearing: (@Sendable (String) -> Void)? = nil
     ) async throws -> Ended {
         let program = URL(filePath: FileManager.default.currentDirectoryPath).appending(path: ".build/debug/seactl").path
         return try await cluster.checkingStatuses(of: self) {
             try await run(
                 program, arguments + ["--kubeconfig", kubeconfig ?? cluster.kubeconfig], in: directory,
                 environment: ["XDG_STATE_HOME": directory + ".state", "XDG_CACHE_HOME": directory + ".cache", "USER": "tester"],
-                ending: ending)
+                ending: ending, hearing: hearing)
         }
     }
 
     /// `seactl env sync`, and the URL that it printed.
-    func sync() async throws -> (ended: Ended, url: String?) {
-        let ended = try await seactl("env", "sync")
+    /// - Parameter hearing: as in `run`.
+    func sync(hearing: (@Sendable (String) -> Void)? = nil) async throws -> (ended: Ended, url: String?) {
+        let ended = try await seactl(["env", "sync"], hearing: hearing)
         let url = ended.output.split(whereSeparator: \.isWhitespace).last { $0.hasPrefix("http://") }
         return (ended, url.map(String.init))
     }

@@ -10,10 +10,12 @@ struct Ended: Sendable {
 }
 
 /// Runs a program, found by its path or in PATH, to its end.
-/// - Parameter ending: a signal that it gets, and what is awaited before that.
+/// - Parameters:
+///   - ending: a signal that it gets, and what is awaited before that.
+///   - hearing: gets all that it has printed so far, each time that this has become more.
 func run(
     _ program: String, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:],
-    ending: (signal: Signal, after: () async throws -> Void)? = nil
+    ending: (signal: Signal, after: () async throws -> Void)? = nil, hearing: (@Sendable (String) -> Void)? = nil
 ) async throws -> Ended {
     var variables: [Subprocess.Environment.Key: String?] = [:]
     for (name, value) in environment {
@@ -21,18 +23,30 @@ func run(
     }
     let result = try await Subprocess.run(
         program.contains("/") ? .path(FilePath(program)) : .name(program), arguments: Arguments(arguments), environment: .inherit.updating(variables),
-        workingDirectory: directory.map { FilePath($0) }, input: .none, output: .string(limit: 32 << 20), error: .string(limit: 4 << 20)
+        workingDirectory: directory.map { FilePath($0) }, input: .none, output: .sequence, error: .string(limit: 4 << 20)
     ) { execution in
-        guard let ending else { return }
-        try await ending.after()
-        try execution.send(signal: ending.signal)
+        async let printed = text(execution.standardOutput, hearing)
+        if let ending {
+            try await ending.after()
+            try execution.send(signal: ending.signal)
+        }
+        return try await printed
     }
     let exitCode: Int32 =
         switch result.terminationStatus {
         case .exited(let code): Int32(code)
         case .signaled(let signal): 128 + Int32(signal)
         }
-    return Ended(exitCode: exitCode, output: result.standardOutput, errors: result.standardError)
+    return Ended(exitCode: exitCode, output: result.closureResult, errors: result.standardError)
+}
+
+private func text(_ output: SubprocessOutputSequence, _ hearing: (@Sendable (String) -> Void)?) async throws -> String {
+    var bytes: [UInt8] = []
+    for try await buffer in output {
+        buffer.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        hearing?(String(decoding: bytes, as: UTF8.self))
+    }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 /// The status and the body that curl gets, as a user's browser would.
