@@ -64,4 +64,16 @@ struct ClusterProcess {
         let ended = try await run("bash", ["-ec", script, "restart", String(id), idFile.path, log.path] + words)
         try #require(ended.exitCode == 0, "\(ended)")
     }
+
+    /// Sends SIGKILL to the processes whose command line begins so; a container's processes are visible on its node.
+    /// - Returns: how many there were.
+    static func killAll(command: String) throws -> Int {
+        var killed = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+            guard let id = pid_t(name), let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else { continue }
+            let words = String(decoding: line, as: UTF8.self).split(separator: "\0").joined(separator: " ")
+            if words.hasPrefix(command), kill(id, SIGKILL) == 0 { killed += 1 }
+        }
+        return killed
+    }
 }

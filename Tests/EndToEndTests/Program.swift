@@ -13,6 +13,7 @@ struct Ended: Sendable {
 /// - Parameters:
 ///   - ending: a signal that it gets, and what is awaited before that.
 ///   - hearing: gets all that it has printed so far, each time that this has become more.
+/// - Throws: `TooMuchOutput`.
 func run(
     _ program: String, _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:],
     ending: (signal: Signal, after: () async throws -> Void)? = nil, hearing: (@Sendable (String) -> Void)? = nil
@@ -40,10 +41,17 @@ func run(
     return Ended(exitCode: exitCode, output: result.closureResult, errors: result.standardError)
 }
 
+/// A program has printed more than a test may keep.
+struct TooMuchOutput: Error, CustomStringConvertible {
+    static let limit = 32 << 20
+    var description: String { "a program printed more than \(Self.limit) bytes" }
+}
+
 private func text(_ output: SubprocessOutputSequence, _ hearing: (@Sendable (String) -> Void)?) async throws -> String {
     var bytes: [UInt8] = []
     for try await buffer in output {
         buffer.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        guard bytes.count <= TooMuchOutput.limit else { throw TooMuchOutput() }
         hearing?(String(decoding: bytes, as: UTF8.self))
     }
     return String(decoding: bytes, as: UTF8.self)

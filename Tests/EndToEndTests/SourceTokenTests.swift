@@ -124,9 +124,8 @@ private struct Namespaces: Sendable {
     }
 
     func operatorLog() async throws -> String {
-        let pods = try await cluster.client.list(Pod.self, namespace: Names.systemNamespace, labelSelector: "app.kubernetes.io/name=seaway")
         var lines: [String] = []
-        for pod in pods.items {
+        for pod in try await cluster.operatorPods() {
             lines += try await cluster.client.logTail(
                 pod: pod.metadata.name ?? "", namespace: Names.systemNamespace, container: "operator", lines: 2000)
         }
